@@ -1,0 +1,124 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""Gathering what the storage planner has to know of this host.
+
+PRIVATE to the collection: no stability is promised to other users.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import typing as t
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import Mapping
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, disks, docker_data, files, mounts
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import facts, layout, plan
+
+# What an interrupted run had begun to make; valid only until the next boot, because device names may change then.
+CLAIMS = "/var/lib/bulkhead/storage-claims.json"
+DAEMON_CONFIG = "/etc/docker/daemon.json"
+DEFAULT_DATA_ROOT = "/var/lib/docker"
+
+_TOOLS = {"parted": "parted", "mkfs.xfs": "xfsprogs", "mkfs.ext4": "e2fsprogs", "chattr": "e2fsprogs", "wipefs": "util-linux", "blkid": "util-linux", "fallocate": "util-linux"}
+# What an engine that was never used leaves in its directories.
+_SKELETON = re.compile(
+    r"buildkit|containerd|containers|image|network|overlay2|plugins|runtimes|swarm|tmp|tmp-old|trust|volumes|engine-id|rootfs|nuke-graph-directory"
+    r"|lost\+found|l|metadata\.db|backingFsBlockDev|tmpmounts|io\.containerd\..*|\d+\.\d+"
+)
+
+
+def gather(entries: t.Sequence[layout.Entry], data_root: str, mapping: Mapping | None, loop_directory: str, wipe: t.Sequence[str] = ()) -> facts.HostStorage:
+    """Look at everything on the host that the plan depends on, without changing anything."""
+    probe = functools.lru_cache(maxsize=None)(disks.probe)
+    places = [layout.place(entry.name, data_root, mapping).mount_point for entry in entries]
+    devices = {entry.device: disks.look_at(entry.device, entry.backend == "existing") for entry in entries if entry.backend != "loop"}
+    devices.update({name: disks.look_at(name) for name in wipe if name not in devices and name.startswith("/dev/")})
+    existing_mounts = mounts.block_mounts(probe)
+    mounted = {mount.target for mount in existing_mounts}
+    return facts.HostStorage(
+        devices=devices,
+        images={entry.device: disks.look_at_image(entry.device) for entry in entries if entry.backend == "loop"},
+        loop_free=disks.free_bytes(loop_directory),
+        mounts=existing_mounts,
+        fstab=mounts.fstab(),
+        bare={place: _foreign(place) for place in places if place not in mounted},
+        links={place: mounts.first_link(place) for place in places if mounts.first_link(place)},
+        data=stored_data(entries, data_root),
+        configured_data_root=configured_data_root(),
+        claims=read_claims(),
+    )
+
+
+def stored_data(entries: t.Sequence[layout.Entry], data_root: str) -> list[facts.StoredData]:
+    """Return the Docker data in every root that this host has or had, and containerd's if the layout moves it."""
+    found = []
+    seen = set()
+    for base in (data_root, configured_data_root() or DEFAULT_DATA_ROOT, DEFAULT_DATA_ROOT):
+        for root in docker_data.roots_below(base.rstrip("/") or "/"):
+            if root not in seen:
+                seen.add(root)
+                data = docker_data.inventory(root)
+                if data.any:
+                    found.append(facts.StoredData(root, data.describe()))
+    containerd = layout.PURPOSES["containerd"].directory
+    if any(entry.name == "containerd" for entry in entries) and docker_data.containerd_holds_data(containerd):
+        found.append(facts.StoredData(containerd, "containerd's images"))
+    return found
+
+
+def configured_data_root() -> str:
+    """Return the data-root that the host's daemon.json names, or nothing."""
+    try:
+        config = json.loads(files.read_text(DAEMON_CONFIG) or "{}")
+    except (ValueError, files.FileError):
+        return ""
+    value = config.get("data-root") if isinstance(config, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def read_claims() -> frozenset[str]:
+    """Return the devices that an interrupted run of this boot had begun to partition or format."""
+    try:
+        claims = json.loads(files.read_text(CLAIMS) or "{}")
+    except ValueError:
+        return frozenset()
+    if not isinstance(claims, dict) or claims.get("boot_id") != boot_id():
+        return frozenset()
+    return frozenset(str(path) for path in claims.get("paths", []))
+
+
+def claims_for(steps: t.Sequence[plan.Step]) -> dict[str, t.Any]:
+    """Return what has to be noted down before the given steps are begun."""
+    paths = {step.device for step in steps if step.action in ("partition", "allocate", "format")}
+    paths |= {str(step.arguments["path"]) for step in steps if step.action == "partition"}
+    return {"boot_id": boot_id(), "paths": sorted(paths | read_claims())}
+
+
+def boot_id() -> str:
+    """Return the kernel's name for this boot (random(4))."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as handle:
+        return handle.read().strip()
+
+
+def missing_packages(steps: t.Sequence[plan.Step]) -> list[str]:
+    """Return the packages, by their names in Debian and Fedora alike, of tools that the steps need and the host lacks."""
+    needed = {"chattr", "blkid", "wipefs"}
+    for step in steps:
+        if step.action == "partition":
+            needed.add("parted")
+        elif step.action == "allocate":
+            needed.add("fallocate")
+        elif step.action == "format":
+            needed.add(f"mkfs.{step.arguments['fstype']}")
+    return sorted({_TOOLS[tool] for tool in needed if commands.find(tool) is None})
+
+
+def _foreign(place: str) -> list[str]:
+    try:
+        names = sorted(os.listdir(place))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [name for name in names if not _SKELETON.fullmatch(name)]

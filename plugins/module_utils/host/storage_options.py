@@ -1,0 +1,61 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""The options by which modules are told of a layout, and the plan that follows from them on this host.
+
+PRIVATE to the collection: no stability is promised to other users.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import storage, subid_files
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout, plan
+
+ARGUMENTS: dict[str, t.Any] = {
+    "layout": {"type": "list", "elements": "dict", "required": True},
+    "disk": {"type": "str", "default": ""},
+    "fstype": {"type": "str", "default": "xfs", "choices": list(layout.FSTYPES)},
+    "loop_directory": {"type": "path", "default": "/var/lib/bulkhead/loop"},
+    "data_root": {"type": "path", "default": "/var/lib/docker"},
+    "userns_remap": {"type": "str", "default": "dockremap"},
+    "wipe": {"type": "list", "elements": "str", "default": []},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What a user asks of the storage of a host."""
+
+    entries: t.Sequence[layout.Entry]
+    problems: t.Sequence[Problem]
+    data_root: str
+    mapping: id_ranges.Mapping | None
+    loop_directory: str
+    wipe: t.Sequence[str]
+
+    def plan(self) -> plan.StoragePlan:
+        """Look at the host and compute the plan; a request with problems of its own is not planned."""
+        if self.problems:
+            return plan.StoragePlan("", problems=tuple(self.problems))
+        host = storage.gather(self.entries, self.data_root, self.mapping, self.loop_directory, self.wipe)
+        return plan.compute(self.entries, host, self.data_root, self.mapping, self.wipe)
+
+
+def read(params: t.Mapping[str, t.Any]) -> Request:
+    """Read the options of a module; for userns-remap, the ranges that the user has or would be given are used."""
+    entries, problems = layout.parse(params["layout"], params["disk"], params["loop_directory"], params["fstype"])
+    data_root = "/" + params["data_root"].strip("/")
+    if data_root == "/":
+        problems.append(Problem("data_root", "is '/'; name a directory of Docker's own, such as /var/lib/docker"))
+    mapping = None
+    if params["userns_remap"]:
+        user = params["userns_remap"].split(":")[0]
+        uid_file, gid_file = subid_files.read()
+        ranges = id_ranges.plan(user, uid_file, gid_file, user_number=subid_files.account_number(user))
+        problems += ranges.problems
+        mapping = ranges.mapping
+    return Request(entries, problems, data_root, mapping, params["loop_directory"], params["wipe"])

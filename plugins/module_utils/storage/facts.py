@@ -1,0 +1,122 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the planner knows of a host's disks, mounts and data: plain values, filled by module_utils/host.
+
+PRIVATE to the collection: no stability is promised to other users.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+
+@dataclasses.dataclass(frozen=True)
+class Partition:
+    """A partition; start and size in bytes, label is the GPT name, signature what blkid finds in it."""
+
+    path: str
+    number: int
+    start: int
+    size: int
+    label: str = ""
+    signature: str = ""
+    uuid: str = ""
+    blank: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """A block device as the kernel and a probe of its content show it.
+
+    Attributes:
+        path: the kernel's own path (links such as /dev/disk/by-id are resolved).
+        size: in bytes.
+        signatures: every signature that wipefs finds on the whole device.
+        table: ``gpt``, ``dos`` or nothing.
+        used_by: in words, everything that uses the device or one of its partitions: mounts, swap, mappings, arrays.
+        blank: whether the first and the last MiB hold only zero bytes.
+        filesystem, uuid: what blkid finds on the whole device.
+        content: names in the top directory of its filesystem, looked up only for devices offered as existing.
+        ftype: whether an XFS was made with ftype=1; None where that was not looked up.
+    """
+
+    path: str
+    size: int
+    is_partition: bool = False
+    read_only: bool = False
+    signatures: tuple[str, ...] = ()
+    table: str = ""
+    partitions: tuple[Partition, ...] = ()
+    used_by: tuple[str, ...] = ()
+    blank: bool = True
+    filesystem: str = ""
+    uuid: str = ""
+    content: tuple[str, ...] = ()
+    ftype: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """A loop image; size is 0 where the file does not exist."""
+
+    path: str
+    size: int = 0
+    filesystem: str = ""
+    uuid: str = ""
+    blank: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Mount:
+    """A mount that exists now, with the UUID of the filesystem as read from its device."""
+
+    source: str
+    target: str
+    fstype: str
+    uuid: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class FstabLine:
+    """A line of /etc/fstab."""
+
+    source: str
+    target: str
+    fstype: str
+    options: str
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredData:
+    """Docker or containerd data that lies in a directory of the host, in words."""
+
+    root: str
+    description: str
+
+
+@dataclasses.dataclass(frozen=True)
+class HostStorage:
+    """Everything that the plan depends on.
+
+    Attributes:
+        devices: by the name that the layout uses; missing ones are None.
+        images: by path.
+        loop_free: bytes free on the filesystem that would hold the loop images.
+        bare: by mount point, what lies in the directory now although nothing is mounted there.
+        links: by mount point, the first component of the path that is a symbolic link.
+        data: Docker data in any root of the host.
+        configured_data_root: what the daemon.json of the host says now, if anything.
+        claims: disks that an interrupted run had begun to partition.
+    """
+
+    devices: t.Mapping[str, t.Optional[Device]] = dataclasses.field(default_factory=dict)
+    images: t.Mapping[str, Image] = dataclasses.field(default_factory=dict)
+    loop_free: int = 0
+    mounts: t.Sequence[Mount] = ()
+    fstab: t.Sequence[FstabLine] = ()
+    bare: t.Mapping[str, t.Sequence[str]] = dataclasses.field(default_factory=dict)
+    links: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    data: t.Sequence[StoredData] = ()
+    configured_data_root: str = ""
+    claims: frozenset[str] = frozenset()

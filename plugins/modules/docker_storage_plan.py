@@ -1,0 +1,121 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_storage_plan
+short_description: Compute how the filesystems of a Docker host come about, without changing anything
+version_added: 0.1.0
+description:
+  - Looks at the disks, mounts and Docker data of the host and computes the steps that lead to the layout, or refuses
+    with every reason at once.
+  - Nothing is ever written. In check mode RV(ignore:changed) and the diff predict what the role
+    P(bulkhead.docker.docker_storage#role) is going to do.
+author:
+  - The Bulkhead authors (@bulkhead)
+extends_documentation_fragment:
+  - bulkhead.docker.attributes
+  - bulkhead.docker.storage_layout
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: See what two partitions on one disk would take
+  bulkhead.docker.docker_storage_plan:
+    disk: /dev/disk/by-id/virtio-data
+    layout:
+      - name: overlay2
+        size: 60%
+      - name: volumes
+  register: plan
+  check_mode: true
+"""
+
+RETURN = r"""
+effective_root:
+  description: The directory that dockerd uses with these id ranges.
+  returned: success
+  type: str
+  sample: /var/lib/docker/100000.100000
+targets:
+  description: Every filesystem with its device, mount point, options, UUID, mode and group.
+  returned: success
+  type: list
+  elements: dict
+steps:
+  description: What has to be done, in order; empty when the host has its layout.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: One of C(wipe), C(partition), C(allocate), C(format), C(fstab), C(mount).
+      type: str
+    text:
+      description: The step in words.
+      type: str
+    device:
+      description: The device or image that is concerned.
+      type: str
+root_gid:
+  description: The host's gid of a container's root, V(0) without userns-remap.
+  returned: success
+  type: int
+docker_units:
+  description: Docker's units that run now and have to be stopped for the steps.
+  returned: success
+  type: list
+  elements: str
+missing_packages:
+  description: Packages with tools that the steps need and the host lacks.
+  returned: success
+  type: list
+  elements: str
+claims:
+  description: What the role notes down before it begins, so that a run after a crash knows its own unfinished work.
+  returned: success
+  type: dict
+"""
+
+import dataclasses
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import problems
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, storage, storage_options, systemd
+
+
+def main():
+    """Gather, plan, report."""
+    module = AnsibleModule(argument_spec=storage_options.ARGUMENTS, supports_check_mode=True)
+    try:
+        request = storage_options.read(module.params)
+        plan = request.plan()
+    except (commands.CommandError, files.FileError) as error:
+        module.fail_json(msg=f"{error}.")
+    if plan.problems:
+        module.fail_json(msg=problems.summary(plan.problems), problems=[str(problem) for problem in plan.problems])
+    missing = storage.missing_packages(plan.steps) if plan.steps else []
+    lines = [*(f"install {package}" for package in missing), *(step.text for step in plan.steps)]
+    module.exit_json(
+        changed=bool(plan.steps) and module.check_mode,
+        diff={"before": "", "after": "".join(f"{line}\n" for line in lines), "before_header": "storage plan", "after_header": "storage plan"},
+        effective_root=plan.effective_root,
+        targets=[dataclasses.asdict(target) for target in plan.targets],
+        steps=[{"action": step.action, "text": step.text, "device": step.device, **step.arguments} for step in plan.steps],
+        root_gid=request.mapping.root_gid if request.mapping else 0,
+        docker_units=[unit for unit in ("docker.socket", "docker.service") if plan.steps and systemd.is_active(unit)],
+        missing_packages=missing,
+        claims=storage.claims_for(plan.steps),
+    )
+
+
+if __name__ == "__main__":
+    main()
