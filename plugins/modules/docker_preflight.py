@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_preflight
+short_description: Refuse what a host cannot be, with every reason at once
+version_added: 0.1.0
+description:
+  - Looks at the kernel, cgroups, virtualisation, security modules, disks and the installed engine, and judges what is
+    going to be asked of storage, engine and daemon by the same code that later does it.
+  - Fails with every problem at once, each with what was found and what to do. Nothing is ever written.
+author:
+  - The Bulkhead authors (@bulkhead)
+extends_documentation_fragment:
+  - bulkhead.docker.attributes.info_module
+  - bulkhead.docker.storage_layout
+options:
+  packages:
+    description: The packages of the engine, as M(bulkhead.docker.docker_package_set) takes them; without any they are not judged.
+    type: list
+    elements: dict
+    default: []
+  settings:
+    description: The keys for daemon.json, as M(bulkhead.docker.docker_daemon_config) takes them.
+    type: dict
+    default: {}
+  image_store:
+    description: Where images and layers are to lie, as M(bulkhead.docker.docker_daemon_config) takes it.
+    type: str
+    choices: [overlay2, containerd, '']
+    default: overlay2
+"""
+
+EXAMPLES = r"""
+- name: Would this host do?
+  bulkhead.docker.docker_preflight:
+    disk: /dev/vdb
+    layout:
+      - name: overlay2
+      - name: volumes
+    settings:
+      live-restore: true
+"""
+
+RETURN = r"""
+facts:
+  description: What was found of the host, such as kernel, cgroup version, security modules and engine.
+  returned: success
+  type: dict
+"""
+
+import dataclasses
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_config, image_store, packages, preflight, problems, versions
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, facts, files, storage_options
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
+
+
+def _package_problems(params):
+    wanted = [packages.Wanted(item["name"], item.get("version") or "", bool(item.get("optional")), bool(item.get("held", True))) for item in params["packages"]]
+    if not wanted:
+        return []
+    if not host_packages.apt_is_here():
+        return [problems.Problem("packages", "this host has no apt, and this release installs Debian's packages only; install the engine yourself and leave out the role docker_engine")]
+    known = host_packages.known([package.name for package in wanted] + list(packages.FOREIGN))
+    return list(packages.plan(wanted, known, upgrade=False).problems)
+
+
+def _daemon_problems(params, found):
+    # Before the engine is there, the newest release known is the one that can judge most keys.
+    version = versions.parse(found.engine_version) if found.engine_version else versions.NEWEST_KNOWN
+    try:
+        wanted = {**image_store.settings(params["image_store"], version), **params["settings"]}
+    except ValueError as error:
+        return [problems.Problem("image store", str(error))]
+    context = daemon_config.Context(swarm=found.swarm, cgroup_version=found.cgroup_version)
+    return daemon_config.problems(wanted, version, context)
+
+
+def main():
+    """Look once, judge everything, report or refuse."""
+    module = AnsibleModule(
+        argument_spec={
+            **storage_options.ARGUMENTS,
+            "packages": {"type": "list", "elements": "dict", "default": []},
+            "settings": {"type": "dict", "default": {}},
+            "image_store": {"type": "str", "default": "overlay2", "choices": ["overlay2", "containerd", ""]},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        found = facts.gather(params["data_root"])
+        request = storage_options.read(params)
+        asked = preflight.Request(
+            userns_remap=params["userns_remap"],
+            own_names=tuple(entry.name for entry in request.entries),
+            backends=tuple(entry.backend for entry in request.entries),
+        )
+        reasons = [*preflight.problems(found, asked), *request.plan().problems, *_package_problems(params), *_daemon_problems(params, found)]
+    except (commands.CommandError, files.FileError) as error:
+        module.fail_json(msg=f"{error}.")
+    if reasons:
+        module.fail_json(msg=problems.summary(reasons), problems=[str(problem) for problem in reasons])
+    module.exit_json(changed=False, facts=dataclasses.asdict(found))
+
+
+if __name__ == "__main__":
+    main()
