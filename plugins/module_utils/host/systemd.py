@@ -54,6 +54,11 @@ def stop(*units: str, timeout: float = 180) -> commands.CommandResult:
     return commands.run(["systemctl", "stop", "--", *units], timeout=timeout, check=False)
 
 
+def journal_sync() -> None:
+    """Wait until the journal has written what it was given."""
+    commands.run(["journalctl", "--sync"], check=False)
+
+
 def journal_cursor() -> str:
     """Return the journal's newest position, to read later what came after it; empty where there is no journal."""
     shown = commands.run(["journalctl", "--quiet", "--no-pager", "--lines=0", "--show-cursor"], check=False)

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each target sets up what it needs by itself; see docs/lab.md.
+# SCENARIO and COMMAND reach the tools through the environment, never through a command line.
+export SCENARIO COMMAND
+export PYTHONDONTWRITEBYTECODE = 1
+
+TARGETS := demo test lint unit sanity molecule bench build clean
+.PHONY: help $(TARGETS)
+
+help:
+	@echo "make demo       a throwaway host, provisioned and shown (stays until make clean)"
+	@echo "make test       lint, unit, sanity and molecule"
+	@echo "make molecule   all scenarios; SCENARIO=name for one, COMMAND=converge to keep its hosts"
+	@echo "make bench      measurements"
+	@echo "make build      the collection's archive, in build/"
+	@echo "make clean      removes everything that the other targets made"
+
+$(TARGETS):
+	@command -v python3 >/dev/null || { apt-get update --quiet && apt-get install --quiet --yes python3; }
+	@python3 tests/tools/dev.py $@

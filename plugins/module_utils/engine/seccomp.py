@@ -1,0 +1,159 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reading and judging a seccomp profile before a daemon is told to use it.
+
+PRIVATE to the collection: no stability is promised to other users.
+
+dockerd parses the file only when a container starts, and a profile that says nothing switches the filter off without a
+word. Source: moby profiles/seccomp/seccomp.go (since 28: github.com/moby/profiles), runc libcontainer/specconv, and
+libseccomp's names of actions, operators and architectures.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+
+_TOP = (
+    "defaultAction",
+    "defaultErrnoRet",
+    "archMap",
+    "architectures",
+    "flags",
+    "listenerPath",
+    "listenerMetadata",
+    "syscalls",
+)
+_RULE = ("name", "names", "action", "errnoRet", "args", "comment", "includes", "excludes")
+_FILTER = ("caps", "arches", "minKernel")
+_ARGUMENT = ("index", "value", "valueTwo", "op")
+REFUSING_ACTIONS = ("SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP")
+_ACTIONS = (*REFUSING_ACTIONS, "SCMP_ACT_TRACE", "SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY")
+_OPERATORS = (
+    "SCMP_CMP_NE",
+    "SCMP_CMP_LT",
+    "SCMP_CMP_LE",
+    "SCMP_CMP_EQ",
+    "SCMP_CMP_GE",
+    "SCMP_CMP_GT",
+    "SCMP_CMP_MASKED_EQ",
+)
+_SYSCALL = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+def problems(text: str, where: str = "seccomp_profile") -> list[Problem]:
+    """Return what forbids the use of a profile; nothing where it can be used.
+
+    Args:
+        text: the JSON text of the profile.
+        where: how the problems call the profile.
+    """
+    try:
+        profile = json.loads(text)
+    except ValueError as error:
+        return [Problem(where, f"the profile is not JSON ({error}); give the text of a profile, or 'builtin'")]
+    if not isinstance(profile, dict):
+        return [Problem(where, "the profile is not a JSON object; give the text of a profile, or 'builtin'")]
+    found = _default_action(profile, where)
+    for name in profile:
+        if name not in _TOP:
+            found.append(
+                Problem(
+                    where,
+                    f"the profile holds the unknown key '{name}', which the engine ignores; known are "
+                    f"{', '.join(_TOP)}",
+                )
+            )
+    if profile.get("archMap") and profile.get("architectures"):
+        found.append(
+            Problem(where, "the profile holds both archMap and architectures, with which no container starts; keep one")
+        )
+    rules = profile.get("syscalls")
+    if not isinstance(rules, list) or not rules:
+        found.append(
+            Problem(
+                where,
+                "the profile has no list of syscalls, so no program could run under it, or all could; list what is "
+                "allowed",
+            )
+        )
+        return found
+    for number, rule in enumerate(rules):
+        found += [Problem(f"{where} syscalls[{number}]", message) for message in _rule(rule)]
+    return found
+
+
+def _default_action(profile: dict[str, t.Any], where: str) -> list[Problem]:
+    action = profile.get("defaultAction")
+    if action in REFUSING_ACTIONS:
+        return []
+    if not action:
+        return [
+            Problem(
+                where,
+                "the profile has no defaultAction, and the engine would switch seccomp off for every container; set "
+                "it to SCMP_ACT_ERRNO",
+            )
+        ]
+    if action in ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE", "SCMP_ACT_NOTIFY"):
+        return [
+            Problem(
+                where,
+                f"the profile's defaultAction is {action}, which would switch seccomp off for all calls that it "
+                "does not list; set it to SCMP_ACT_ERRNO",
+            )
+        ]
+    return [Problem(where, f"the profile's defaultAction is {action!r}, which is unknown; set it to SCMP_ACT_ERRNO")]
+
+
+def _rule(rule: t.Any) -> list[str]:
+    if not isinstance(rule, dict):
+        return ["is not an object; write names and action"]
+    found = [f"holds the unknown key '{name}'; known are {', '.join(_RULE)}" for name in rule if name not in _RULE]
+    single, several = rule.get("name"), rule.get("names")
+    if single and several:
+        found.append("holds both name and names, with which no container starts; keep names")
+    names = several if several is not None else [single] if single else []
+    if not isinstance(names, list) or not names:
+        found.append("names no system call; list them in names")
+    else:
+        found += [
+            f"names {name!r}, which cannot be a system call"
+            for name in names
+            if not isinstance(name, str) or not _SYSCALL.fullmatch(name)
+        ]
+    action = rule.get("action")
+    if action not in _ACTIONS:
+        found.append(f"has the action {action!r}, which is unknown; use one of {', '.join(_ACTIONS)}")
+    for argument in rule.get("args") or []:
+        found += _argument(argument)
+    for side in ("includes", "excludes"):
+        condition = rule.get(side) or {}
+        if not isinstance(condition, dict):
+            found.append(f"has {side} that are not an object")
+            continue
+        found += [
+            f"has {side} with the unknown key '{name}'; known are {', '.join(_FILTER)}"
+            for name in condition
+            if name not in _FILTER
+        ]
+    return found
+
+
+def _argument(argument: t.Any) -> list[str]:
+    if not isinstance(argument, dict):
+        return ["has an argument that is not an object"]
+    found = [
+        f"has an argument with the unknown key '{name}'; known are {', '.join(_ARGUMENT)}"
+        for name in argument
+        if name not in _ARGUMENT
+    ]
+    if argument.get("op") not in _OPERATORS:
+        found.append(f"has the operator {argument.get('op')!r}, which is unknown; use one of {', '.join(_OPERATORS)}")
+    index = argument.get("index")
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= 5:
+        found.append(f"has the argument index {index!r}; a system call has the arguments 0 to 5")
+    return found

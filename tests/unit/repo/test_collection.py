@@ -1,0 +1,71 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of the collection agree with each other."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+
+
+def load(path):
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_argument_specs_equal_defaults(role):
+    defaults = load(f"roles/{role}/defaults/main.yml")
+    options = load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert {name: option.get("default") for name, option in options.items()} == defaults
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_variable_of_a_role_carries_its_name(role):
+    names = list(load(f"roles/{role}/defaults/main.yml"))
+    assert names
+    assert [name for name in names if not name.startswith(f"{role}_")] == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_a_page(role):
+    text = (ROOT / "docs" / "roles" / f"{role}.md").read_text(encoding="utf-8")
+    missing = [name for name in load(f"roles/{role}/defaults/main.yml") if f"`{name}`" not in text]
+    assert missing == []
+
+
+def test_the_action_group_holds_every_module():
+    assert load("meta/runtime.yml")["action_groups"]["host"] == MODULES
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("package, allowed", [("engine", {"engine"}), ("storage", {"engine", "storage"}), ("host", {"engine", "storage", "host"})])
+def test_arrows_run_one_way(package, allowed):
+    prefix = "ansible_collections.bulkhead.docker.plugins.module_utils."
+    for path in sorted((ROOT / "plugins" / "module_utils" / package).glob("*.py")):
+        used = {name[len(prefix):].split(".")[0] for name in imports_of(path) if name.startswith(prefix)}
+        assert used <= allowed, path
+
+
+@pytest.mark.parametrize("package", ["engine", "storage"])
+def test_pure_code_touches_nothing(package):
+    forbidden = {"os", "subprocess", "socket", "pathlib", "shutil", "docker", "ansible", "tempfile", "time"}
+    for path in sorted((ROOT / "plugins" / "module_utils" / package).glob("*.py")):
+        tops = {name.split(".")[0] for name in imports_of(path)} - {"ansible_collections"}
+        assert tops & forbidden == set(), path
+        calls = {node.func.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        assert "open" not in calls, path
