@@ -91,3 +91,14 @@ def free_bytes(host: t.Any, path: str) -> int:
 
 def mounted(host: t.Any, path: str) -> bool:
     return host.run("mountpoint -q %s", path).rc == 0
+
+
+def refusal(host: t.Any, module: str, **arguments: t.Any) -> str:
+    """Run a module for real and return why it refused; fails when it did not."""
+    try:
+        result = host.ansible(module, json.dumps(arguments), check=False)
+    except host.ansible.AnsibleException as error:
+        result = error.result
+    # Newer releases of ansible-core print a failure without the word "failed" in it.
+    assert result["changed"] is False and str(result.get("msg", "")), f"{module} did not refuse: {result}"
+    return result["msg"]

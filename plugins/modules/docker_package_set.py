@@ -116,7 +116,9 @@ def main():
         supports_check_mode=True,
     )
     if not host_packages.apt_is_here():
-        module.fail_json(msg="This host has no apt; this release installs Debian's packages only, so install the engine yourself and leave out the role docker_engine.")
+        module.fail_json(
+            msg="This host has no apt; this release installs Debian's packages only, so install the engine yourself and leave out the role docker_engine."
+        )
     wanted = [packages.Wanted(**item) for item in module.params["packages"]]
     try:
         known = host_packages.known([package.name for package in wanted] + list(packages.FOREIGN))

@@ -58,7 +58,7 @@ import dataclasses
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_config, image_store, packages, preflight, problems, versions
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, facts, files, storage_options
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, daemon_facts, engine, facts, files, storage_options
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
 
 
@@ -67,20 +67,24 @@ def _package_problems(params):
     if not wanted:
         return []
     if not host_packages.apt_is_here():
-        return [problems.Problem("packages", "this host has no apt, and this release installs Debian's packages only; install the engine yourself and leave out the role docker_engine")]
+        return [
+            problems.Problem(
+                "packages",
+                "this host has no apt, and this release installs Debian's packages only; install the engine yourself and leave out the role docker_engine",
+            )
+        ]
     known = host_packages.known([package.name for package in wanted] + list(packages.FOREIGN))
     return list(packages.plan(wanted, known, upgrade=False).problems)
 
 
 def _daemon_problems(params, found):
-    # Before the engine is there, the newest release known is the one that can judge most keys.
-    version = versions.parse(found.engine_version) if found.engine_version else versions.NEWEST_KNOWN
+    reported = found.engine_version or engine.coming_version()
+    version = versions.parse(reported) if reported else versions.NEWEST_KNOWN
     try:
-        wanted = {**image_store.settings(params["image_store"], version), **params["settings"]}
+        wanted = image_store.pinned(params["settings"], params["image_store"], version)
     except ValueError as error:
         return [problems.Problem("image store", str(error))]
-    context = daemon_config.Context(swarm=found.swarm, cgroup_version=found.cgroup_version)
-    return daemon_config.problems(wanted, version, context)
+    return daemon_config.problems(wanted, version, daemon_facts.context(found.swarm))
 
 
 def main():

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from lab_docker import Docker, mounted
+from lab_docker import Docker, mounted, refusal
 
 OVERLAY2 = "/var/lib/docker/overlay2"
 VOLUMES = "/var/lib/docker/volumes"
@@ -41,13 +41,6 @@ def docker(host, request):
 def restart(host):
     host.check_output("systemctl reset-failed docker.service docker.socket")
     return host.run("systemctl restart docker.service")
-
-
-def ours(host, **arguments):
-    """What docker_daemon_config says to the same."""
-    with pytest.raises(host.ansible.AnsibleException) as raised:
-        host.ansible("bulkhead.docker.docker_daemon_config", json.dumps(arguments), check=False)
-    return raised.value.result["msg"]
 
 
 def test_a_restart_loses_the_filesystem_of_the_layers(host, docker):
@@ -100,7 +93,7 @@ def test_an_empty_seccomp_profile_switches_the_filter_off(host, docker):
     docker.wait_until_serving()
     host.check_output("mountpoint -q %s || mount %s", OVERLAY2, OVERLAY2)
     assert re.search(r"^Seccomp:\s+0$", docker.once("cat", "/proc/1/status"), re.MULTILINE)
-    assert "seccomp" in ours(host, settings={}, seccomp_profile="{}")
+    assert "seccomp" in refusal(host, "bulkhead.docker.docker_daemon_config", settings={}, seccomp_profile="{}")
 
 
 def test_logs_grow_without_end(host, docker):
@@ -134,7 +127,7 @@ def test_the_engines_own_check_lets_a_typing_error_take_the_host_down(host, dock
     host.check_output("rm /etc/docker/daemon.json; systemctl stop docker.socket docker.service")
     bring_up(host)
     docker.wait_until_serving()
-    message = ours(host, settings=config)
+    message = refusal(host, "bulkhead.docker.docker_daemon_config", settings=config)
     assert "max-sise" in message
     assert not host.file("/etc/docker/daemon.json").exists
     assert docker.attempt("info").rc == 0

@@ -37,3 +37,16 @@ def settings(store: str, version: Version) -> dict[str, t.Any]:
         feature = {"features": {_FEATURE: False}} if within(version, _FEATURE_SINCE) else {}
         return {"storage-driver": "overlay2", **feature}
     return {}
+
+
+def pinned(wanted: t.Mapping[str, t.Any], store: str, version: Version) -> dict[str, t.Any]:
+    """Return settings together with the keys that pin a store; what the settings say themselves goes before.
+
+    Raises:
+        ValueError: the release cannot have that store; the message is a sentence.
+    """
+    pins = settings(store, version)
+    both = {**pins, **wanted}
+    if isinstance(wanted.get("features"), t.Mapping) and "features" in pins:
+        both["features"] = {**pins["features"], **wanted["features"]}
+    return both

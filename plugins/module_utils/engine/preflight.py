@@ -71,7 +71,10 @@ _Rule = t.Callable[[HostFacts, Request], t.Optional[Problem]]
 def _init(facts: HostFacts, _request: Request) -> Problem | None:
     if facts.init == "systemd":
         return None
-    return Problem("process 1", f"is {facts.init or 'unknown'}, not systemd, and the daemon, its guards and its slice are units of systemd; use a host that boots with systemd")
+    return Problem(
+        "process 1",
+        f"is {facts.init or 'unknown'}, not systemd, and the daemon, its guards and its slice are units of systemd; use a host that boots with systemd",
+    )
 
 
 def _kernel(facts: HostFacts, _request: Request) -> Problem | None:
@@ -90,14 +93,18 @@ def _cgroups(facts: HostFacts, _request: Request) -> Problem | None:
 def _overlay(facts: HostFacts, _request: Request) -> Problem | None:
     if not facts.filesystems or "overlay" in facts.filesystems:
         return None
-    return Problem("kernel", "has no overlay filesystem and no module for it; load or install the module, because every other storage driver copies whole layers")
+    return Problem(
+        "kernel", "has no overlay filesystem and no module for it; load or install the module, because every other storage driver copies whole layers"
+    )
 
 
 def _overlay_on_overlay(facts: HostFacts, request: Request) -> Problem | None:
     own = {"overlay2", "data-root"} & set(request.own_names)
     if facts.data_root_filesystem != "overlay" or own:
         return None
-    return Problem("data-root", "lies on an overlay filesystem, on which overlay2 does not work; give overlay2 or the data-root a filesystem in docker_storage_layout")
+    return Problem(
+        "data-root", "lies on an overlay filesystem, on which overlay2 does not work; give overlay2 or the data-root a filesystem in docker_storage_layout"
+    )
 
 
 def _user_namespaces(facts: HostFacts, request: Request) -> Problem | None:
@@ -105,7 +112,10 @@ def _user_namespaces(facts: HostFacts, request: Request) -> Problem | None:
         return None
     if facts.max_user_namespaces < 0:
         return Problem("kernel", "has no user namespaces, which userns-remap needs; use another kernel, or set docker_daemon_userns_remap to an empty string")
-    return Problem("user.max_user_namespaces", "is 0, so dockerd cannot make the user namespaces of userns-remap; raise the sysctl, or set docker_daemon_userns_remap to an empty string")
+    return Problem(
+        "user.max_user_namespaces",
+        "is 0, so dockerd cannot make the user namespaces of userns-remap; raise the sysctl, or set docker_daemon_userns_remap to an empty string",
+    )
 
 
 def _nested_ids(facts: HostFacts, request: Request) -> Problem | None:
@@ -127,13 +137,19 @@ def _seccomp(facts: HostFacts, request: Request) -> Problem | None:
 def _legacy_virtualisation(facts: HostFacts, _request: Request) -> Problem | None:
     if facts.container not in ("openvz", "wsl", "proot"):
         return None
-    return Problem("virtualisation", f"is {facts.container}, where dockerd has neither its own kernel nor what it needs of the shared one; use a virtual machine")
+    return Problem(
+        "virtualisation", f"is {facts.container}, where dockerd has neither its own kernel nor what it needs of the shared one; use a virtual machine"
+    )
 
 
 def _partitions_in_container(facts: HostFacts, request: Request) -> Problem | None:
     if facts.container not in ("lxc", "lxc-libvirt") or "partition" not in request.backends:
         return None
-    return Problem("docker_storage_layout", "asks for partitions in an LXC container, which has no disks of its own; size a mount point from the host and use the backend existing, or use a virtual machine")
+    return Problem(
+        "docker_storage_layout",
+        "asks for partitions in an LXC container, which has no disks of its own; "
+        "size a mount point from the host and use the backend existing, or use a virtual machine",
+    )
 
 
 RULES: tuple[_Rule, ...] = (

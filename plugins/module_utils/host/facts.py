@@ -11,7 +11,7 @@ import os
 import platform
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.preflight import HostFacts
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, docker_data, mounts, packages, systemd
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, docker_data, engine, mounts, packages, systemd
 
 
 def gather(data_root: str) -> HostFacts:
@@ -39,7 +39,7 @@ def gather(data_root: str) -> HostFacts:
         filesystems=_filesystems(),
         data_root_filesystem=_filesystem_of(data_root),
         package_manager="apt" if packages.apt_is_here() else "",
-        engine_version=_engine_version(),
+        engine_version=engine.installed_version() or "",
         engine_active=systemd.is_active("docker.service"),
         swarm=any(docker_data.inventory(root).swarm for root in docker_data.roots_below(data_root)),
     )
@@ -73,13 +73,6 @@ def _filesystem_of(path: str) -> str:
         if inside and len(mount.target) >= len(best[0]):
             best = (mount.target, mount.fstype)
     return best[1]
-
-
-def _engine_version() -> str:
-    if commands.find("dockerd") is None:
-        return ""
-    words = commands.run(["dockerd", "--version"], check=False).stdout.replace(",", " ").split()
-    return words[words.index("version") + 1] if "version" in words else ""
 
 
 def _os_release() -> dict[str, str]:

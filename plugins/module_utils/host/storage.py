@@ -22,7 +22,15 @@ CLAIMS = "/var/lib/bulkhead/storage-claims.json"
 DAEMON_CONFIG = "/etc/docker/daemon.json"
 DEFAULT_DATA_ROOT = "/var/lib/docker"
 
-_TOOLS = {"parted": "parted", "mkfs.xfs": "xfsprogs", "mkfs.ext4": "e2fsprogs", "chattr": "e2fsprogs", "wipefs": "util-linux", "blkid": "util-linux", "fallocate": "util-linux"}
+_TOOLS = {
+    "parted": "parted",
+    "mkfs.xfs": "xfsprogs",
+    "mkfs.ext4": "e2fsprogs",
+    "chattr": "e2fsprogs",
+    "wipefs": "util-linux",
+    "blkid": "util-linux",
+    "fallocate": "util-linux",
+}
 # What an engine that was never used leaves in its directories.
 _SKELETON = re.compile(
     r"buildkit|containerd|containers|image|network|overlay2|plugins|runtimes|swarm|tmp|tmp-old|trust|volumes|engine-id|rootfs|nuke-graph-directory"

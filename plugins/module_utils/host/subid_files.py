@@ -93,7 +93,9 @@ def _lock(path: str, timeout: float) -> t.Iterator[None]:
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(path)
                 elif time.monotonic() > deadline:
-                    raise files.FileError(f"{path} is held by another process for more than {timeout:g} seconds; see who changes accounts and run again") from error
+                    raise files.FileError(
+                        f"{path} is held by another process for more than {timeout:g} seconds; see who changes accounts and run again"
+                    ) from error
                 else:
                     time.sleep(0.1)
     finally:

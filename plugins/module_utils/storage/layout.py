@@ -153,7 +153,9 @@ def _parse_entry(where: str, item: t.Mapping[str, t.Any], disk: str, loop_direct
         if not option or any(character in option for character in ", \t\n#\\\"'"):
             problems.append(Problem(where, f"has the mount option {option!r}; give each option as one list element without blanks or commas"))
     if "noauto" in options:
-        problems.append(Problem(where, "has the mount option noauto, with which systemd's RequiresMountsFor ignores the mount and Docker would start without it; remove it"))
+        problems.append(
+            Problem(where, "has the mount option noauto, with which systemd's RequiresMountsFor ignores the mount and Docker would start without it; remove it")
+        )
     if "ro" in options:
         problems.append(Problem(where, "has the mount option ro; Docker must be able to write there, so remove it"))
     if problems:

@@ -172,7 +172,10 @@ def _shared_devices(entries: t.Sequence[layouts.Entry], host: HostStorage) -> li
         earlier = seen.setdefault(device, entry)
         if earlier is not entry and not earlier.backend == entry.backend == "partition":
             problems.append(
-                Problem(entry.device, f"is named twice, for {earlier.name} ({earlier.backend}) and for {entry.name} ({entry.backend}); give each a device of its own")
+                Problem(
+                    entry.device,
+                    f"is named twice, for {earlier.name} ({earlier.backend}) and for {entry.name} ({entry.backend}); give each a device of its own",
+                )
             )
     return problems
 
@@ -211,13 +214,23 @@ def _plan_disk(
                     "partition",
                     f"make partition {partition.number} '{label}' of {format_size(partition.size)} on {disk.path}",
                     disk.path,
-                    {"number": partition.number, "start": partition.start // MIB, "end": (partition.start + partition.size) // MIB, "label": label, "path": partition.path},
+                    {
+                        "number": partition.number,
+                        "start": partition.start // MIB,
+                        "end": (partition.start + partition.size) // MIB,
+                        "label": label,
+                        "path": partition.path,
+                    },
                 )
             )
         formatted = existing is not None and bool(existing.signature) and existing.path not in host.claims
         if formatted and existing is not None and existing.signature != entry.fstype:
             problems.append(
-                Problem(existing.path, f"holds {existing.signature} for {entry.name}, but the layout asks for {entry.fstype}; keep fstype {existing.signature}, because formatting would destroy what is there")
+                Problem(
+                    existing.path,
+                    f"holds {existing.signature} for {entry.name}, but the layout asks for {entry.fstype}; "
+                    f"keep fstype {existing.signature}, because formatting would destroy what is there",
+                )
             )
             continue
         if not formatted:
@@ -242,7 +255,9 @@ def _refuse_foreign(disk: Device, name: str, may_wipe: bool) -> Problem | None:
         return Problem(name, f"holds {' and '.join(disk.signatures)}; name a blank disk, or this one in docker_storage_wipe if its content may be destroyed")
     if not disk.blank:
         return Problem(
-            name, "holds data without a known signature in its first or last MiB; name a blank disk, or this one in docker_storage_wipe if its content may be destroyed"
+            name,
+            "holds data without a known signature in its first or last MiB; "
+            "name a blank disk, or this one in docker_storage_wipe if its content may be destroyed",
         )
     return None
 
@@ -265,7 +280,10 @@ def _divide(entries: t.Sequence[layouts.Entry], disk: Device, name: str, ours: t
         if isinstance(entry.size, int) and abs(entry.size - existing.size) >= MIB:
             way = "growing it is not supported yet" if entry.size > existing.size else "shrinking it would destroy data"
             problems.append(
-                Problem(existing.path, f"has {format_size(existing.size)} for {entry.name}, but the layout asks for {format_size(entry.size)}; {way}, so state the size it has")
+                Problem(
+                    existing.path,
+                    f"has {format_size(existing.size)} for {entry.name}, but the layout asks for {format_size(entry.size)}; {way}, so state the size it has",
+                )
             )
     sizes = {entry.name: _wanted_size(entry, usable) for entry in missing}
     fixed = sum(size for size in sizes.values() if size is not None)
@@ -277,7 +295,9 @@ def _divide(entries: t.Sequence[layouts.Entry], disk: Device, name: str, ours: t
     if missing and (needed > left or any(size is not None and size < layouts.SMALLEST_FILESYSTEM for size in sizes.values())):
         wanted = " and ".join(f"{entry.name} ({_size_in_words(entry, usable)})" for entry in missing)
         problems.append(
-            Problem(name, f"is too small: {format_size(max(left, 0))} of its {format_size(disk.size)} are free for {wanted}; ask for less or name a larger disk")
+            Problem(
+                name, f"is too small: {format_size(max(left, 0))} of its {format_size(disk.size)} are free for {wanted}; ask for less or name a larger disk"
+            )
         )
         return {}, problems
     number = max((partition.number for partition in ours.values()), default=0)
@@ -309,13 +329,26 @@ def _plan_existing(entry: layouts.Entry, host: HostStorage) -> tuple[_Source | N
         return None, [Problem(entry.device, "is missing; no block device of that name is on this host, so correct the name or attach the disk")]
     if not device.filesystem:
         held = " and ".join(device.signatures) or "no filesystem"
-        return None, [Problem(entry.device, f"holds {held}, but the backend existing needs {entry.fstype} on it; format it first, or choose the backend partition for a blank disk")]
+        return None, [
+            Problem(
+                entry.device,
+                f"holds {held}, but the backend existing needs {entry.fstype} on it; format it first, or choose the backend partition for a blank disk",
+            )
+        ]
     if device.filesystem != entry.fstype:
-        return None, [Problem(entry.device, f"holds {device.filesystem}, but the layout asks for {entry.fstype}; write fstype: {device.filesystem} if that is one of {' and '.join(layouts.FSTYPES)}")]
+        return None, [
+            Problem(
+                entry.device,
+                f"holds {device.filesystem}, but the layout asks for {entry.fstype}; "
+                f"write fstype: {device.filesystem} if that is one of {' and '.join(layouts.FSTYPES)}",
+            )
+        ]
     if device.read_only:
         return None, [Problem(entry.device, "is read-only; name a device that can be written")]
     if device.size < layouts.SMALLEST_FILESYSTEM:
-        return None, [Problem(entry.device, f"is too small: it has {format_size(device.size)}; name one with at least {format_size(layouts.SMALLEST_FILESYSTEM)}")]
+        return None, [
+            Problem(entry.device, f"is too small: it has {format_size(device.size)}; name one with at least {format_size(layouts.SMALLEST_FILESYSTEM)}")
+        ]
     if device.ftype is False:
         return None, [Problem(entry.device, "holds an XFS without ftype=1, on which overlay2 cannot work; format it again with a current mkfs.xfs")]
     return _Source(device.path, True, device.uuid), []
@@ -326,11 +359,32 @@ def _plan_loop(entry: layouts.Entry, host: HostStorage, wipe: t.Collection[str])
     size = entry.size if isinstance(entry.size, int) else layouts.DEFAULT_LOOP_SIZE
     formatted = bool(image.filesystem) and image.path not in host.claims
     if formatted and image.filesystem != entry.fstype:
-        return None, [], [Problem(image.path, f"holds {image.filesystem} for {entry.name}, but the layout asks for {entry.fstype}; keep fstype {image.filesystem}, because formatting would destroy what is there")], 0
+        return (
+            None,
+            [],
+            [
+                Problem(
+                    image.path,
+                    f"holds {image.filesystem} for {entry.name}, but the layout asks for {entry.fstype}; "
+                    f"keep fstype {image.filesystem}, because formatting would destroy what is there",
+                )
+            ],
+            0,
+        )
     if formatted:
         if image.size != size:
             way = "growing it is not supported yet" if size > image.size else "shrinking it would destroy data"
-            return None, [], [Problem(image.path, f"has {format_size(image.size)} for {entry.name}, but the layout asks for {format_size(size)}; {way}, so state the size it has")], 0
+            return (
+                None,
+                [],
+                [
+                    Problem(
+                        image.path,
+                        f"has {format_size(image.size)} for {entry.name}, but the layout asks for {format_size(size)}; {way}, so state the size it has",
+                    )
+                ],
+                0,
+            )
         return _Source(image.path, True, image.uuid), [], [], 0
     if image.size and not image.blank and image.path not in host.claims and image.path not in wipe:
         return None, [], [Problem(image.path, "holds data that is no filesystem; move it away, or name it in docker_storage_wipe if it may be destroyed")], 0
@@ -353,18 +407,33 @@ def _is_mount_of(mount: Mount, source: _Source) -> bool:
 def _mount_point_problems(entry: layouts.Entry, mount_point: str, source: _Source | None, host: HostStorage) -> list[Problem]:
     link = host.links.get(mount_point)
     if link:
-        return [Problem(mount_point, f"passes through the symbolic link {link}; dockerd and mount(8) would disagree about the place, so name the real directory as data-root")]
+        return [
+            Problem(
+                mount_point,
+                f"passes through the symbolic link {link}; dockerd and mount(8) would disagree about the place, so name the real directory as data-root",
+            )
+        ]
     mounted = _mounted_at(mount_point, host)
     if mounted is not None:
         if source is None or _is_mount_of(mounted, source):
             return []
-        return [Problem(mount_point, f"has {mounted.source} ({mounted.fstype}) mounted on it, which is not the filesystem of the layout; unmount it, or describe it with the backend existing")]
+        return [
+            Problem(
+                mount_point,
+                f"has {mounted.source} ({mounted.fstype}) mounted on it, which is not the filesystem of the layout; "
+                "unmount it, or describe it with the backend existing",
+            )
+        ]
     problems = []
     if source is not None:
         for mount in host.mounts:
             if _is_mount_of(mount, source):
                 problems.append(
-                    Problem(entry.device, f"is mounted on {mount.target}, but the layout wants it on {mount_point}; moving a filesystem with data is not supported yet, so unmount it or restore the earlier setting")
+                    Problem(
+                        entry.device,
+                        f"is mounted on {mount.target}, but the layout wants it on {mount_point}; "
+                        "moving a filesystem with data is not supported yet, so unmount it or restore the earlier setting",
+                    )
                 )
                 break
         device = host.devices.get(entry.device)
@@ -376,24 +445,42 @@ def _mount_point_problems(entry: layouts.Entry, mount_point: str, source: _Sourc
                 problems.append(Problem(entry.device, f"is in use ({', '.join(others)}); name another device, or take this one out of use first"))
             elif device.content and not adopted:
                 problems.append(
-                    Problem(entry.device, f"is not empty ({', '.join(list(device.content)[:3])}{' …' if len(device.content) > 3 else ''}); name an empty filesystem, because what is there would become Docker's")
+                    Problem(
+                        entry.device,
+                        f"is not empty ({', '.join(list(device.content)[:3])}{' …' if len(device.content) > 3 else ''}); "
+                        "name an empty filesystem, because what is there would become Docker's",
+                    )
                 )
         if line is not None and source.exists and line.source not in (f"UUID={source.uuid}", source.device):
-            problems.append(Problem("/etc/fstab", f"already mounts {line.source} on {mount_point}; remove that line, or describe that filesystem with the backend existing"))
+            problems.append(
+                Problem("/etc/fstab", f"already mounts {line.source} on {mount_point}; remove that line, or describe that filesystem with the backend existing")
+            )
         if line is not None and not source.exists:
             problems.append(
-                Problem("/etc/fstab", f"already mounts {line.source} on {mount_point}, but that filesystem is not there and a new one would take its place; attach the disk, or remove the line if its data is given up")
+                Problem(
+                    "/etc/fstab",
+                    f"already mounts {line.source} on {mount_point}, but that filesystem is not there and a new one would take its place; "
+                    "attach the disk, or remove the line if its data is given up",
+                )
             )
         for other in host.fstab:
             if source.exists and other.source in (f"UUID={source.uuid}", source.device) and other.target != mount_point:
                 problems.append(
-                    Problem("/etc/fstab", f"mounts {other.source} on {other.target}, but the layout wants it on {mount_point}; moving a filesystem with data is not supported yet, so restore the earlier setting")
+                    Problem(
+                        "/etc/fstab",
+                        f"mounts {other.source} on {other.target}, but the layout wants it on {mount_point}; "
+                        "moving a filesystem with data is not supported yet, so restore the earlier setting",
+                    )
                 )
     hidden = list(host.bare.get(mount_point, ()))
     told_anyway = not (source is not None and source.exists) and any(_within(mount_point, stored.root) for stored in host.data)
     if hidden and not told_anyway:
         problems.append(
-            Problem(mount_point, f"holds data without being a mount point ({', '.join(hidden[:3])}{' …' if len(hidden) > 3 else ''}), which a mount would hide; move it away first")
+            Problem(
+                mount_point,
+                f"holds data without being a mount point ({', '.join(hidden[:3])}{' …' if len(hidden) > 3 else ''}), which a mount would hide; "
+                "move it away first",
+            )
         )
     return problems
 
@@ -426,7 +513,11 @@ def _data_problems(entries: t.Sequence[layouts.Entry], sources: t.Mapping[str, _
     configured = host.configured_data_root
     if configured and configured.rstrip("/") != data_root.rstrip("/") and any(_within(stored.root, configured) for stored in host.data):
         problems.append(
-            Problem("daemon.json", f"keeps Docker's data in {configured}, but {data_root} is asked for; moving existing data is not supported yet, so set the data-root to {configured}")
+            Problem(
+                "daemon.json",
+                f"keeps Docker's data in {configured}, but {data_root} is asked for; "
+                f"moving existing data is not supported yet, so set the data-root to {configured}",
+            )
         )
         return problems
     adopts_new = any(entry.name not in sources or not _is_at_home(entry, sources[entry.name], host, root) for entry in entries)

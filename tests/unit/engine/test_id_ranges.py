@@ -171,7 +171,9 @@ def test_translation_there_and_back(counts, data):
     assert id_ranges.to_container(id_ranges.to_host(number, ranges), ranges) == number
 
 
-@pytest.mark.parametrize("function, number", [(id_ranges.to_host, 65536), (id_ranges.to_host, -1), (id_ranges.to_container, 99999), (id_ranges.to_container, 165536)])
+@pytest.mark.parametrize(
+    "function, number", [(id_ranges.to_host, 65536), (id_ranges.to_host, -1), (id_ranges.to_container, 99999), (id_ranges.to_container, 165536)]
+)
 def test_ids_outside_the_mapping_are_errors(function, number):
     with pytest.raises(ValueError, match="outside the mapping"):
         function(number, [Range("d", 100000, 65536)])

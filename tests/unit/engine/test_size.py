@@ -10,7 +10,19 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import
 
 @pytest.mark.parametrize(
     "value, count",
-    [(0, 0), (4096, 4096), ("4096", 4096), ("10k", 10240), ("10m", 10485760), ("10MB", 10485760), ("10MiB", 10485760), ("1.5g", 1610612736), ("2 GiB", 2147483648), ("1T", 1024**4), ("7b", 7)],
+    [
+        (0, 0),
+        (4096, 4096),
+        ("4096", 4096),
+        ("10k", 10240),
+        ("10m", 10485760),
+        ("10MB", 10485760),
+        ("10MiB", 10485760),
+        ("1.5g", 1610612736),
+        ("2 GiB", 2147483648),
+        ("1T", 1024**4),
+        ("7b", 7),
+    ],
 )
 def test_sizes(value, count):
     assert parse_size(value) == count
@@ -22,6 +34,8 @@ def test_what_is_no_size_is_said_in_a_sentence(value):
         parse_size(value)
 
 
-@pytest.mark.parametrize("count, text", [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (10 * 1024**3, "10 GiB"), (2000 * 1024**5, "2000 PiB")])
+@pytest.mark.parametrize(
+    "count, text", [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (10 * 1024**3, "10 GiB"), (2000 * 1024**5, "2000 PiB")]
+)
 def test_sizes_for_people(count, text):
     assert format_size(count) == text

@@ -57,7 +57,7 @@ def imports_of(path):
 def test_arrows_run_one_way(package, allowed):
     prefix = "ansible_collections.bulkhead.docker.plugins.module_utils."
     for path in sorted((ROOT / "plugins" / "module_utils" / package).glob("*.py")):
-        used = {name[len(prefix):].split(".")[0] for name in imports_of(path) if name.startswith(prefix)}
+        used = {name[len(prefix) :].split(".")[0] for name in imports_of(path) if name.startswith(prefix)}
         assert used <= allowed, path
 
 
@@ -67,5 +67,7 @@ def test_pure_code_touches_nothing(package):
     for path in sorted((ROOT / "plugins" / "module_utils" / package).glob("*.py")):
         tops = {name.split(".")[0] for name in imports_of(path)} - {"ansible_collections"}
         assert tops & forbidden == set(), path
-        calls = {node.func.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        calls = {
+            node.func.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
         assert "open" not in calls, path

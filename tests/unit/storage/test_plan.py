@@ -107,7 +107,10 @@ def test_an_empty_table_is_ours_only_while_the_claim_holds():
         (dataclasses.replace(BLANK, signatures=("LVM2_member",), blank=False), "holds LVM2_member"),
         (dataclasses.replace(BLANK, signatures=("crypto_LUKS",), blank=False), "holds crypto_LUKS"),
         (dataclasses.replace(BLANK, signatures=("dos",), table="dos", blank=False), "dos table"),
-        (dataclasses.replace(BLANK, signatures=("gpt",), table="gpt", partitions=(Partition("/dev/sdb1", 1, MIB, GIB, "EFI", "vfat"),), blank=False), "gpt table with 1 partition;"),
+        (
+            dataclasses.replace(BLANK, signatures=("gpt",), table="gpt", partitions=(Partition("/dev/sdb1", 1, MIB, GIB, "EFI", "vfat"),), blank=False),
+            "gpt table with 1 partition;",
+        ),
         (dataclasses.replace(BLANK, blank=False), "data without a known signature"),
         (dataclasses.replace(BLANK, used_by=("/dev/sdb is mounted on /srv",), signatures=("xfs",), blank=False), "in use (/dev/sdb is mounted on /srv)"),
         (dataclasses.replace(BLANK, used_by=("/dev/sdb belongs to md0",)), "belongs to md0"),
@@ -288,7 +291,10 @@ def test_an_image_that_was_only_allocated_is_formatted():
     assert "format" in actions(result)
 
 
-@pytest.mark.parametrize("device, number, path", [("/dev/sdb", 1, "/dev/sdb1"), ("/dev/nvme0n1", 2, "/dev/nvme0n1p2"), ("/dev/loop7", 1, "/dev/loop7p1"), ("/dev/vda", 12, "/dev/vda12")])
+@pytest.mark.parametrize(
+    "device, number, path",
+    [("/dev/sdb", 1, "/dev/sdb1"), ("/dev/nvme0n1", 2, "/dev/nvme0n1p2"), ("/dev/loop7", 1, "/dev/loop7p1"), ("/dev/vda", 12, "/dev/vda12")],
+)
 def test_partition_paths(device, number, path):
     assert plan.partition_path(device, number) == path
 

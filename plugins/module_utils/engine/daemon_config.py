@@ -1,0 +1,324 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong with a daemon configuration, as far as its values, the engine's release and a few facts can tell.
+
+PRIVATE to the collection: no stability is promised to other users.
+
+This is on purpose stricter than ``dockerd --validate``, which accepts most of what later keeps the daemon from starting
+or is silently ignored (nested unknown sections, log options, address pools, drivers, contradictions between keys).
+Sources: moby daemon/config (Validate, findConfigurationConflicts), daemon/daemon_unix.go (verifyDaemonSettings),
+daemon/image_store_choice.go, and daemon/command/daemon_linux.go for userns-remap against the containerd image store.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing as t
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys, daemon_values, log_drivers
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import Version, within
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """Facts of the host that decide whether a value can be.
+
+    Attributes:
+        swarm: whether the host is a node of a swarm.
+        cgroup_driver: the driver that the engine chooses by itself, systemd or cgroupfs.
+        cgroup_version: 1 or 2, or 0 where that is not known.
+        open_files_limit: the most files that a container can be allowed to open, or 0 where dockerd may raise the limit.
+    """
+
+    swarm: bool = False
+    cgroup_driver: str = "systemd"
+    cgroup_version: int = 0
+    open_files_limit: int = 0
+
+
+Config = t.Mapping[str, t.Any]
+_Rule = t.Callable[[Config, Version, Context], t.Iterator[Problem]]
+
+
+def problems(config: Config, version: Version, context: Context = Context()) -> list[Problem]:
+    """Return every reason not to give a configuration to an engine of a release; none when it can be used.
+
+    Args:
+        config: the whole configuration, as daemon.json would hold it.
+        version: of the engine that shall read it.
+        context: what the host has.
+
+    Returns:
+        Problems whose ``where`` is the path of a key, such as ``log-opts.max-size``.
+    """
+    found: list[Problem] = []
+    sound: dict[str, t.Any] = {}
+    for name, value in config.items():
+        messages = _key_problems(name, value, version)
+        found += [Problem(name, message) for message in messages]
+        if not messages:
+            sound[name] = value
+    # What relates keys to each other looks only at values that are right in themselves: one mistake, one message.
+    for rule in _RULES:
+        found += rule(sound, version, context)
+    return found
+
+
+def _key_problems(name: str, value: t.Any, version: Version) -> list[str]:
+    if name in daemon_keys.NEVER_READ:
+        return [f"has no effect in daemon.json: {daemon_keys.NEVER_READ[name]}"]
+    key = KEYS.get(name)
+    if key is None:
+        return [_unknown(name, value, version)]
+    if not within(version, key.since):
+        return [f"came with Docker {key.since}, but {version} is installed; remove it or upgrade the engine"]
+    if not key.known_to(version):
+        return [
+            f"left with Docker {key.removed}, and {version} is installed; remove it"
+            + (f": {key.note}" if key.note else "")
+        ]
+    wrong = daemon_values.kind_problem(key.kind, value)
+    # The messages about log options name the option, so only the shape of the whole is judged here.
+    if wrong and not (name == "log-opts" and isinstance(value, dict)):
+        return [wrong]
+    if key.choices and value not in key.choices:
+        return [
+            f"is {daemon_values.describe(value)}, but only "
+            f"{', '.join(choice or '(empty)' for choice in key.choices)} exist"
+        ]
+    return key.check(value) if key.check else []
+
+
+def _unknown(name: str, value: t.Any, version: Version) -> str:
+    if name.lower() in KEYS:
+        return f"is unknown: keys are written in lower case; write {name.lower()}"
+    known = [key.name for key in KEYS.values() if key.known_to(version)]
+    inner = [field for field in value if field in KEYS] if isinstance(value, dict) else []
+    if inner:
+        return (
+            f"is no section of daemon.json, and the keys in it ({', '.join(inner)}) would be ignored; "
+            "move them to the top level"
+        )
+    near = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=1, cutoff=0.7)
+    singular = next((key.name for key in KEYS.values() if name and key.flag == name and key.known_to(version)), "")
+    guess = singular or (near[0] if near else "")
+    return f"is no key of daemon.json in Docker {version}" + (f"; did you mean {guess}" if guess else "; remove it")
+
+
+def _logging(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
+    if "log-driver" in config or "log-opts" in config:
+        driver = config.get("log-driver") or "json-file"
+        for path, message in log_drivers.problems(driver, config.get("log-opts", {}), version):
+            yield Problem(path, message)
+
+
+def _features(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
+    for name in config.get("features", {}):
+        since = daemon_keys.FEATURES.get(name)
+        if since is None:
+            near = difflib.get_close_matches(name, daemon_keys.FEATURES, n=1)
+            yield Problem(
+                f"features.{name}",
+                "is no feature of the engine, which would ignore it; "
+                + (f"did you mean {near[0]}" if near else "remove it"),
+            )
+        elif not within(version, since[0]):
+            yield Problem(
+                f"features.{name}",
+                f"came with Docker {since[0]}, but {version} is installed, which would ignore it; remove it",
+            )
+
+
+def _image_store(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
+    driver = config.get("storage-driver", "")
+    store = config.get("features", {}).get("containerd-snapshotter")
+    span = daemon_keys.GRAPH_DRIVERS.get(driver)
+    known = ", ".join(name for name, span in daemon_keys.GRAPH_DRIVERS.items() if within(version, *span))
+    if store is True and config.get("userns-remap"):
+        yield Problem(
+            "userns-remap",
+            "cannot be combined with features.containerd-snapshotter true; set the feature to false, or do without "
+            "remapping",
+        )
+    if store is True and driver:
+        if span is not None and driver not in daemon_keys.SNAPSHOTTERS:
+            yield Problem(
+                "storage-driver",
+                f"is '{driver}', which the containerd image store (features.containerd-snapshotter true) does not "
+                "have; remove it or set the feature to false",
+            )
+        elif driver not in daemon_keys.SNAPSHOTTERS:
+            yield Problem(
+                "storage-driver",
+                f"is '{driver}', which is no snapshotter of containerd; known are "
+                f"{', '.join(daemon_keys.SNAPSHOTTERS)}",
+            )
+    elif driver and span is None:
+        # Since 29 a name that is no graph driver chooses the containerd store with a snapshotter of that name.
+        if not (store is None and within(version, "29.0") and driver in daemon_keys.SNAPSHOTTERS):
+            yield Problem("storage-driver", f"is '{driver}', which Docker {version} does not have; known are {known}")
+    elif span is not None and not within(version, *span):
+        yield Problem(
+            "storage-driver",
+            f"is '{driver}', which left with Docker {span[1]}, and {version} is installed; use overlay2",
+        )
+    for option in config.get("storage-opts", []):
+        name = option.partition("=")[0]
+        if (
+            name not in ("overlay2.size", "btrfs.min_space", "zfs.fsname", "size")
+            and not (name == "overlay2.override_kernel_check" and not within(version, "24.0"))
+            and not (name.startswith("dm.") and driver == "devicemapper")
+        ):
+            yield Problem(
+                "storage-opts", f"holds '{name}', which is no option of a storage driver of Docker {version}; remove it"
+            )
+        elif "." in name and driver and name.partition(".")[0] not in (driver, "dm"):
+            yield Problem(
+                "storage-opts", f"holds '{name}', which is no option of the storage driver {driver}; remove it"
+            )
+
+
+def _cgroups(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
+    parent = config.get("cgroup-parent", "")
+    chosen = [entry.partition("=")[2] for entry in config.get("exec-opts", [])]
+    driver = chosen[-1] if chosen else context.cgroup_driver
+    is_slice = parent.endswith(".slice") and len(parent) > len(".slice") and "/" not in parent
+    if parent and driver == "systemd" and not is_slice:
+        yield Problem(
+            "cgroup-parent",
+            f"is '{parent}', but with the systemd cgroup driver it must be the name of a slice, such as docker.slice, "
+            "or dockerd does not start",
+        )
+
+
+def _realtime(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
+    for name in ("cpu-rt-period", "cpu-rt-runtime"):
+        if config.get(name) and context.cgroup_version == 2:
+            yield Problem(
+                name, "works only with cgroup v1, and this host has v2, with which dockerd does not start; remove it"
+            )
+
+
+def _network(config: Config, version: Version, context: Context) -> t.Iterator[Problem]:
+    ip6tables = config.get("ip6tables", daemon_keys.default_of(KEYS["ip6tables"], version))
+    if config.get("icc") is False and config.get("iptables") is False:
+        yield Problem(
+            "icc",
+            "is false while iptables is false, and dockerd does not start so; let the engine manage its rules "
+            "(iptables true)",
+        )
+    if (
+        config.get("icc") is False
+        and config.get("ipv6")
+        and config.get("iptables", True)
+        and not ip6tables
+        and within(version, "27.0")
+    ):
+        yield Problem(
+            "icc", "is false with ipv6 while ip6tables is false, and dockerd does not start so; set ip6tables to true"
+        )
+    if config.get("ip6tables") and not within(version, "27.0") and not config.get("experimental"):
+        yield Problem(
+            "ip6tables",
+            f"needs experimental on Docker {version}, or dockerd does not start; remove it or upgrade the engine to "
+            "27.0",
+        )
+    for name in ("bip", "bip6"):
+        if config.get("bridge") and config.get(name):
+            yield Problem(name, "excludes bridge, and dockerd does not start with both; keep one of the two")
+    if "host-gateway-ip" in config and "host-gateway-ips" in config:
+        yield Problem(
+            "host-gateway-ip",
+            "is the old name of host-gateway-ips, and dockerd does not start with both; keep host-gateway-ips",
+        )
+    if (
+        config.get("firewall-backend") == "nftables"
+        and context.swarm
+        and not config.get("features", {}).get("swarm-nftables")
+    ):
+        yield Problem(
+            "firewall-backend",
+            "is nftables on a node of a swarm, with which dockerd does not start; use iptables or leave the swarm",
+        )
+
+
+def _ulimits(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
+    hard = config.get("default-ulimits", {}).get("nofile", {}).get("Hard", 0)
+    if context.open_files_limit and hard > context.open_files_limit:
+        yield Problem(
+            "default-ulimits.nofile",
+            f"has the hard limit {hard}, but this host has {context.open_files_limit} itself and lacks CAP_SYS_RESOURCE to raise it, "
+            f"so no container would start; ask for at most {context.open_files_limit}",
+        )
+
+
+def _listeners(config: Config, _version: Version, _context: Context) -> t.Iterator[Problem]:
+    for entry in config.get("hosts", []):
+        if entry.startswith("tcp://") and not config.get("tlsverify"):
+            yield Problem(
+                "hosts",
+                f"serves the API on {entry} without tlsverify, which gives root to everybody who reaches it; set "
+                "tlsverify with tlscacert, tlscert and tlskey",
+            )
+    if config.get("tlsverify"):
+        for name in ("tlscacert", "tlscert", "tlskey"):
+            if not config.get(name):
+                yield Problem(name, "is missing while tlsverify is true; name the file")
+
+
+def _runtimes(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
+    default = config.get("default-runtime", "")
+    shims = default.startswith("io.containerd.") and within(version, "23.0")
+    if (
+        default
+        and default not in ("runc", "io.containerd.runc.v2")
+        and not shims
+        and default not in config.get("runtimes", {})
+    ):
+        yield Problem("default-runtime", f"is '{default}', which runtimes does not hold; add it there or use runc")
+
+
+def _swarm(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
+    if context.swarm and config.get("live-restore"):
+        yield Problem(
+            "live-restore",
+            "is true on a node of a swarm, and dockerd does not start so; set it to false or leave the swarm",
+        )
+
+
+def _seccomp(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
+    if config.get("seccomp-profile") in ("builtin", "") and "seccomp-profile" in config and not within(version, "23.0"):
+        yield Problem(
+            "seccomp-profile",
+            f"is '{config['seccomp-profile']}', which Docker {version} takes for the name of a file; remove the key "
+            "to use the engine's own profile",
+        )
+
+
+def _plugins(config: Config, _version: Version, _context: Context) -> t.Iterator[Problem]:
+    for name in config.get("authorization-plugins", []):
+        if not name or "/" in name and ":" not in name:
+            yield Problem(
+                "authorization-plugins",
+                f"holds '{name}', which is no name of a plugin; an unknown plugin stops the daemon, so name one "
+                "that is installed",
+            )
+
+
+_RULES: tuple[_Rule, ...] = (
+    _logging,
+    _features,
+    _image_store,
+    _cgroups,
+    _realtime,
+    _network,
+    _ulimits,
+    _listeners,
+    _runtimes,
+    _swarm,
+    _seccomp,
+    _plugins,
+)

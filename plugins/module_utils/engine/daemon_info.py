@@ -1,0 +1,260 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a running daemon says about itself, compared with the configuration that it shall have.
+
+PRIVATE to the collection: no stability is promised to other users.
+
+Only what the daemon really shows is compared: ``/info`` (moby daemon/info.go) and the attributes of the ``reload``
+event (daemon/reload.go). Exit statuses prove nothing: a reload that failed leaves the old settings without a word.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import typing as t
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import same
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import parse_size
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import Version, within
+
+Config = t.Mapping[str, t.Any]
+_EVENT_SCALARS = (
+    "debug",
+    "live-restore",
+    "max-concurrent-downloads",
+    "max-concurrent-uploads",
+    "max-download-attempts",
+    "shutdown-timeout",
+    "default-runtime",
+    "default-ipc-mode",
+    "default-cgroupns-mode",
+    "default-shm-size",
+)
+_EVENT_LISTS = ("labels", "insecure-registries", "registry-mirrors")
+_FRACTION = re.compile(r"\.\d+")
+
+
+def disagreements(
+    info: t.Mapping[str, t.Any],
+    config: Config,
+    version: Version,
+    root: str | None = None,
+    flags: t.Container[str] = (),
+) -> list[Problem]:
+    """Return where a daemon's own account differs from its configuration.
+
+    Args:
+        info: the answer of ``GET /info``.
+        config: the configuration that the daemon shall have.
+        version: of the engine.
+        root: the effective root that it shall use; None leaves it out.
+        flags: keys that the unit sets by flags, whose values the file does not know.
+    """
+    expected: dict[str, tuple[t.Any, t.Any]] = {}
+
+    def compare(key: str, shown: t.Any, default: t.Any) -> None:
+        if key not in flags and shown is not None:
+            expected[key] = (shown, config.get(key, default))
+
+    security = [str(option) for option in info.get("SecurityOptions") or []]
+    compare("log-driver", info.get("LoggingDriver"), "json-file")
+    compare("live-restore", info.get("LiveRestoreEnabled"), False)
+    compare("debug", info.get("Debug"), False)
+    compare("default-runtime", info.get("DefaultRuntime"), "runc")
+    compare("labels", sorted(info.get("Labels") or []), [])
+    if "labels" in expected:
+        expected["labels"] = (expected["labels"][0], sorted(set(expected["labels"][1])))
+    compare("userns-remap", any(option == "name=userns" for option in security), False)
+    if "userns-remap" in expected:
+        expected["userns-remap"] = (expected["userns-remap"][0], bool(config.get("userns-remap")))
+    if within(version, "23.0"):
+        compare("no-new-privileges", any(option == "name=no-new-privileges" for option in security), False)
+    _expect_seccomp(security, config, flags, expected)
+    for option in config.get("exec-opts", []):
+        if option.startswith("native.cgroupdriver=") and info.get("CgroupDriver") not in (None, "none"):
+            expected["exec-opts"] = (info["CgroupDriver"], option.partition("=")[2])
+    if config.get("storage-driver") and "storage-driver" not in flags:
+        expected["storage-driver"] = (info.get("Driver"), config["storage-driver"])
+    if root is not None and info.get("DockerRootDir"):
+        expected["data-root"] = (str(info["DockerRootDir"]).rstrip("/"), root.rstrip("/"))
+    registries = info.get("RegistryConfig") or {}
+    if "registry-mirrors" not in flags:
+        expected["registry-mirrors"] = (
+            _slashed(registries.get("Mirrors") or []),
+            _slashed(config.get("registry-mirrors", [])),
+        )
+    store = (config.get("features") or {}).get("containerd-snapshotter")
+    if store is not None and "features" not in flags and info.get("DriverStatus") is not None:
+        expected["features.containerd-snapshotter"] = (uses_containerd(info), store)
+    return [
+        Problem(key, f"the daemon says {_shown(shown)}, but the configuration says {_shown(wanted)}")
+        for key, (shown, wanted) in expected.items()
+        if not same(shown, wanted)
+    ]
+
+
+def reload_disagreements(attributes: t.Mapping[str, str], config: Config) -> list[Problem]:
+    """Return where the attributes of a daemon's reload event differ from the keys that the configuration sets."""
+    found = []
+    for key in _EVENT_SCALARS:
+        if key in config and key in attributes:
+            wanted = config[key]
+            text = (
+                str(parse_size(wanted))
+                if key == "default-shm-size"
+                else {True: "true", False: "false"}.get(wanted, str(wanted))
+                if isinstance(wanted, bool)
+                else str(wanted)
+            )
+            if attributes[key] != text:
+                found.append(
+                    Problem(key, f"the daemon reloaded it as {attributes[key]!r}, but the configuration says {text!r}")
+                )
+    for key in _EVENT_LISTS:
+        if key in config and key in attributes:
+            missing = [entry for entry in config[key] if entry.rstrip("/") not in attributes[key]]
+            if missing:
+                found.append(Problem(key, f"the daemon reloaded it as {attributes[key]}, without {', '.join(missing)}"))
+    return found
+
+
+def uses_containerd(info: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether the daemon keeps its images in containerd (moby daemon/containerd: driver-type in DriverStatus)."""
+    pairs = [list(pair) for pair in info.get("DriverStatus") or []]
+    return any(pair[:1] == ["driver-type"] and "containerd" in str(pair[-1]) for pair in pairs)
+
+
+def hidden_by_store(info: t.Mapping[str, t.Any], config: Config, version: Version) -> str:
+    """Return a sentence when the configuration chooses another image store than the one that holds data.
+
+    The engine neither migrates nor shows the images and containers of another driver; they seem to be gone.
+    """
+    held = int(info.get("Containers") or 0) + int(info.get("Images") or 0)
+    driver = str(info.get("Driver") or "")
+    if not held or not driver:
+        return ""
+    wanted_driver = config.get("storage-driver", "")
+    feature = (config.get("features") or {}).get("containerd-snapshotter")
+    wants_containerd = feature
+    if feature is None and wanted_driver:
+        wants_containerd = within(version, "29.0") and wanted_driver not in daemon_keys.GRAPH_DRIVERS
+    moved = (wants_containerd is not None and wants_containerd != uses_containerd(info)) or (
+        bool(wanted_driver) and wanted_driver != driver
+    )
+    if not moved:
+        return ""
+    return (
+        f"the daemon keeps {info.get('Containers') or 0} containers and {info.get('Images') or 0} images with the "
+        f"driver {driver}"
+        f"{' of containerd' if uses_containerd(info) else ''}, and would not show them with "
+        f"{wanted_driver or 'another image store'}; "
+        "save what is needed and remove them first, or keep the driver"
+    )
+
+
+def stale_containers(
+    inspected: t.Iterable[t.Mapping[str, t.Any]],
+    config: Config,
+    since: t.Mapping[str, float],
+) -> list[dict[str, t.Any]]:
+    """Return the containers that were made before a setting that only new containers get.
+
+    Args:
+        inspected: answers of ``GET /containers/<id>/json``.
+        config: the configuration in force.
+        since: when each key got its present value, in seconds since the epoch.
+
+    Returns:
+        One entry for each such container: name, and why, a list of sentences.
+    """
+    found = []
+    for container in inspected:
+        created = _seconds(str(container.get("Created") or ""))
+        if created is None:
+            continue
+        older = [
+            key
+            for key, moment in since.items()
+            if created < moment and key in KEYS and KEYS[key].reaches == daemon_keys.CREATED
+        ]
+        why = [
+            message
+            for message in (_why(key, container.get("HostConfig") or {}, config) for key in sorted(older))
+            if message
+        ]
+        if why:
+            found.append({"name": str(container.get("Name") or container.get("Id") or "").lstrip("/"), "why": why})
+    return sorted(found, key=lambda entry: str(entry["name"]))
+
+
+def outlived(inspected: t.Iterable[t.Mapping[str, t.Any]], started: float) -> list[str]:
+    """Return the names of the running containers that are older than the daemon's own start, in seconds since the epoch."""
+    found = []
+    for container in inspected:
+        state = container.get("State") or {}
+        since = _seconds(str(state.get("StartedAt") or ""))
+        if state.get("Running") and since is not None and since < started:
+            found.append(str(container.get("Name") or container.get("Id") or "").lstrip("/"))
+    return sorted(found)
+
+
+def _why(key: str, host_config: t.Mapping[str, t.Any], config: Config) -> str:
+    log = host_config.get("LogConfig") or {}
+    driver = config.get("log-driver", "json-file")
+    if key == "log-driver":
+        return f"it logs through {log.get('Type')}, the default is {driver}" if log.get("Type") != driver else ""
+    if key == "log-opts":
+        own = log.get("Config") or {}
+        differ = [name for name, value in config.get("log-opts", {}).items() if own.get(name) != value]
+        return f"it was made before {', '.join(differ)} of log-opts" if log.get("Type") == driver and differ else ""
+    fields = {
+        "default-shm-size": "ShmSize",
+        "default-ipc-mode": "IpcMode",
+        "default-cgroupns-mode": "CgroupnsMode",
+        "default-runtime": "Runtime",
+    }
+    if key in fields and key in config:
+        wanted = parse_size(config[key]) if key == "default-shm-size" else config[key]
+        own_value = host_config.get(fields[key])
+        return f"it has {own_value}, {key} is {config[key]}" if own_value != wanted else ""
+    if key == "no-new-privileges":
+        options = [str(option) for option in host_config.get("SecurityOpt") or []]
+        if host_config.get("Privileged") or any(option.startswith("no-new-privileges") for option in options):
+            return ""
+        return "it was made before no-new-privileges was set" if config.get(key) else ""
+    return ""
+
+
+def _expect_seccomp(
+    security: t.Sequence[str], config: Config, flags: t.Container[str], expected: dict[str, tuple[t.Any, t.Any]]
+) -> None:
+    shown = [option.partition("profile=")[2] for option in security if option.startswith("name=seccomp")]
+    if not shown or "seccomp-profile" in flags:
+        return
+    profile = config.get("seccomp-profile") or "builtin"
+    own = "builtin" if shown[0] in ("default", "builtin") else shown[0]
+    expected["seccomp-profile"] = (own, profile)
+
+
+def _slashed(mirrors: t.Iterable[str]) -> list[str]:
+    return [mirror.rstrip("/") + "/" for mirror in mirrors]
+
+
+def _shown(value: t.Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value) or "none"
+    return str(value)
+
+
+def _seconds(created: str) -> float | None:
+    text = _FRACTION.sub("", created).replace("Z", "+00:00")
+    try:
+        return datetime.datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None

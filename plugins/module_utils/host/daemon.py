@@ -1,0 +1,282 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon of this host as the transaction sees it: its files, its unit, its API, its journal.
+
+PRIVATE to the collection: no stability is promised to other users.
+
+Everything here is one small step without a decision; the decisions are in daemon_transaction, which is tested with a
+host that does not exist.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+import time
+import typing as t
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
+    daemon_journal,
+    daemon_json,
+    daemon_state,
+    unit_flags,
+    versions,
+)
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_config import Context
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    daemon_facts,
+    docker_data,
+    engine,
+    files,
+    systemd,
+)
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import DEFAULT_SOCKET, DockerApi
+
+UNIT = "docker.service"
+SOCKET_UNIT = "docker.socket"
+SECCOMP_FILE = "/etc/docker/seccomp-bulkhead.json"
+STATE_DIRECTORY = "/var/lib/bulkhead"
+STATE_FILE = STATE_DIRECTORY + "/daemon.json"
+_PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "ExecStart",
+    "Environment",
+    "EnvironmentFiles",
+    "ExecMainStartTimestampMonotonic",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """What systemd says about docker.service.
+
+    Attributes:
+        loaded: whether there is such a unit.
+        active: whether dockerd is up and said so.
+        failing: whether it failed, or is being started again and again.
+        arguments: dockerd's arguments, with the unit's variables filled in.
+        started: when dockerd was started, in seconds since the epoch; 0 when it does not run.
+    """
+
+    loaded: bool
+    active: bool
+    failing: bool
+    arguments: tuple[str, ...] = ()
+    started: float = 0.0
+
+    @property
+    def flags(self) -> dict[str, list[str]]:
+        """The flags among the arguments."""
+        return unit_flags.parse(self.arguments)
+
+
+class Daemon:
+    """The one daemon that systemd runs as docker.service.
+
+    Args:
+        config_file: absolute path of daemon.json.
+    """
+
+    def __init__(self, config_file: str = "/etc/docker/daemon.json") -> None:
+        self.config_file = config_file
+        self.seccomp_file = SECCOMP_FILE
+        self._api: DockerApi | None = None
+
+    def engine_version(self) -> str | None:
+        """Return the version of the installed dockerd, or None where there is none."""
+        return engine.installed_version()
+
+    def coming_version(self) -> str | None:
+        """Return the version that an installation would bring, or None where that is not known."""
+        return engine.coming_version()
+
+    # Files ---------------------------------------------------------------------------------------------------------
+
+    def read_files(self) -> Files:
+        """Return daemon.json and our seccomp profile as they are."""
+        return Files(files.read_text(self.config_file), files.read_text(self.seccomp_file))
+
+    def write_files(self, wanted: Files) -> None:
+        """Make both files what is wanted, each whole or not at all."""
+        present = self.read_files()
+        for path, before, after in (
+            (self.seccomp_file, present.seccomp, wanted.seccomp),
+            (self.config_file, present.config, wanted.config),
+        ):
+            if after is not None and after != before:
+                files.ensure_directory(os.path.dirname(path))
+                files.write_text(path, after, mode=0o644)
+        # Taken away last: until the configuration is replaced it may still name the profile.
+        for path, before, after in (
+            (self.config_file, present.config, wanted.config),
+            (self.seccomp_file, present.seccomp, wanted.seccomp),
+        ):
+            if after is None and before is not None:
+                files.remove(path)
+
+    def written(self) -> float:
+        """Return when the younger of both files was written, in seconds since the epoch; 0 where neither exists."""
+        moments = [0.0]
+        for path in (self.config_file, self.seccomp_file):
+            try:
+                moments.append(os.stat(path).st_mtime)
+            except FileNotFoundError:
+                continue
+        return max(moments)
+
+    def read_state(self) -> tuple[State, str]:
+        """Return what we remember, and a warning when the memory is damaged."""
+        return daemon_state.parse(files.read_text(STATE_FILE), STATE_FILE)
+
+    def write_state(self, state: State) -> None:
+        """Remember."""
+        files.ensure_directory(STATE_DIRECTORY, mode=0o700)
+        files.write_text(STATE_FILE, daemon_state.render(state), mode=0o600)
+
+    # Facts ---------------------------------------------------------------------------------------------------------
+
+    def unit(self) -> Unit:
+        """Return what systemd says about docker.service now."""
+        shown = systemd.properties(UNIT, _PROPERTIES)
+        state, sub = shown["ActiveState"], shown["SubState"]
+        monotonic = shown["ExecMainStartTimestampMonotonic"]
+        started = 0.0
+        if state == "active" and monotonic.isdigit() and int(monotonic):
+            started = time.time() - (time.clock_gettime(time.CLOCK_MONOTONIC) - int(monotonic) / 1e6)
+        return Unit(
+            loaded=shown["LoadState"] == "loaded",
+            active=state == "active",
+            failing=state == "failed" or sub == "auto-restart",
+            arguments=tuple(unit_flags.arguments(shown["ExecStart"], _environment(shown)))
+            if shown["ExecStart"]
+            else (),
+            started=started,
+        )
+
+    def context(self, root: str | None) -> Context:
+        """Return the facts that decide whether a value can be."""
+        return daemon_facts.context(swarm=root is not None and self.inventory(root).swarm)
+
+    def effective_root(self, config: t.Mapping[str, t.Any], unit: Unit) -> str | None:
+        """Return the directory that dockerd would use, or None when the remapped user has no ranges yet."""
+        return daemon_facts.effective_root(config, unit.flags)
+
+    def problems(self, config: t.Mapping[str, t.Any], root: str | None, predicting: bool) -> list[Problem]:
+        """Return what a configuration needs and this host lacks."""
+        return daemon_facts.problems(config, root, predicting, self.seccomp_file)
+
+    def inventory(self, root: str) -> docker_data.DockerData:
+        """Return what a root holds."""
+        return docker_data.inventory(root)
+
+    def validate(self, text: str, unit: Unit) -> str:
+        """Return what ``dockerd --validate`` with the unit's flags says against a configuration; empty when nothing."""
+        kept = []
+        skip = False
+        for word in unit.arguments:
+            if skip or word.startswith("--config-file"):
+                skip = word == "--config-file" and not skip
+                continue
+            kept.append(word)
+        done = commands.run(["dockerd", *kept, "--validate", "--config-file=/dev/stdin"], stdin=text, check=False)
+        return (
+            ""
+            if done.rc == 0
+            else daemon_journal.reason((done.stderr + done.stdout).splitlines()).replace("/dev/stdin", self.config_file)
+        )
+
+    # Acting --------------------------------------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Send SIGHUP to dockerd itself; that it was sent says nothing about what dockerd made of it."""
+        commands.run(["systemctl", "kill", "--signal=HUP", "--kill-who=main", UNIT])
+
+    def start(self, timeout: float) -> bool:
+        """Start dockerd and return whether systemd says that it is up."""
+        return self._bring_up(systemd.start, timeout)
+
+    def restart(self, timeout: float) -> bool:
+        """Restart dockerd and return whether systemd says that it is up."""
+        return self._bring_up(systemd.restart, timeout)
+
+    def _bring_up(self, action: t.Callable[..., commands.CommandResult], timeout: float) -> bool:
+        # The daemon may listen elsewhere afterwards.
+        if self._api is not None:
+            self._api.close()
+            self._api = None
+        # Both units count starts: after a few within a minute systemd would refuse a deliberate one (start-limit-hit).
+        systemd.reset_failed(UNIT)
+        systemd.reset_failed(SOCKET_UNIT)
+        try:
+            return action(UNIT, timeout=timeout).rc == 0
+        except commands.CommandError:
+            return False
+
+    # Listening -----------------------------------------------------------------------------------------------------
+
+    def api(self) -> DockerApi:
+        """Return the connection to the daemon."""
+        if self._api is None:
+            try:
+                config = daemon_json.parse(self.read_files().config or "")
+            except daemon_json.DaemonJsonError:
+                config = {}
+            listeners = [*self.unit().flags.get("host", []), *config.get("hosts", [])]
+            sockets = [value for value in listeners if str(value).startswith("unix://")]
+            self._api = DockerApi(sockets[0] if sockets else DEFAULT_SOCKET)
+        return self._api
+
+    def journal_cursor(self) -> str:
+        """Return a mark in the journal."""
+        return systemd.journal_cursor()
+
+    def journal_reason(self, cursor: str = "") -> str:
+        """Return why dockerd does not run, from its journal; with a mark, only from what came after it."""
+        lines: list[str] = []
+        for _attempt in range(5):
+            # What dockerd printed last may still be on its way when systemd already knows that it ended.
+            systemd.journal_sync()
+            lines = systemd.journal(UNIT, cursor)
+            found = daemon_journal.reason(lines)
+            if found:
+                return found
+            time.sleep(0.5)
+        return daemon_journal.verdict(lines)
+
+    def now(self) -> int:
+        """Return the time, in nanoseconds since the epoch."""
+        return time.time_ns()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)
+
+
+def _environment(shown: t.Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a unit as systemd reads them (systemd.exec(5), Environment= and EnvironmentFile=)."""
+    found: dict[str, str] = {}
+    try:
+        words = shlex.split(shown["Environment"])
+    except ValueError:
+        words = []
+    for word in words:
+        name, separator, value = word.partition("=")
+        if separator:
+            found[name] = value
+    for entry in shown["EnvironmentFiles"].split(")"):
+        path = entry.strip().partition(" (")[0]
+        if not path.startswith("/"):
+            continue
+        for line in (files.read_text(os.path.realpath(path)) or "").splitlines():
+            name, separator, value = line.strip().partition("=")
+            if separator and name.isidentifier():
+                value = value.strip()
+                found[name] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+    return found

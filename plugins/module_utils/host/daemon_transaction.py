@@ -1,0 +1,393 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""Carrying a plan out: write, apply with the least force, prove, or go back to what worked.
+
+PRIVATE to the collection: no stability is promised to other users.
+
+What is pending is remembered before a file is replaced and forgotten after the proof, so a run that is killed anywhere
+leaves the old files or the new ones, and the next run knows which still needs the daemon's attention.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
+    daemon_changes,
+    daemon_info,
+    daemon_json,
+    unit_flags,
+)
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import LIVE, RELOAD, RESTART
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import BRIDGE
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon_plan import (
+    NONE,
+    START,
+    DaemonError,
+    Plan,
+    Request,
+    root_to_check,
+)
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError
+
+DEFERRED = "deferred"
+# An authorization plugin that does not answer holds a reload up for 14 seconds (moby pkg/plugins, retries).
+_RELOAD_TIMEOUT = 20.0
+# Stands for the moment of a restart that is still to come: no container is older than that.
+_LATER = -1.0
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a run did, or would do."""
+
+    changed: bool
+    action: str
+    pending_restart: bool
+    recreate: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    unapplied: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+class Transaction:
+    """One run against one daemon."""
+
+    def __init__(self, host: Daemon, plan: Plan, request: Request) -> None:
+        self._host = host
+        self._plan = plan
+        self._request = request
+        self._state = plan.state
+        self._config = plan.merged.config
+        self._warnings = list(plan.warnings)
+
+    def predict(self) -> Outcome:
+        """Return what run would return, as far as that can be known without doing it."""
+        action = self._action()
+        changed = self._plan.writes or action in (START, RELOAD, RESTART)
+        return Outcome(changed, action, action == DEFERRED, warnings=self._warnings)
+
+    def run(self) -> Outcome:
+        """Do what the plan says.
+
+        Raises:
+            DaemonError: the daemon could not be brought to serve with the new files; the old ones are back.
+        """
+        plan, action = self._plan, self._action()
+        kept = self._containers_to_keep(action)
+        broken_before = self._host.journal_reason() or "it gave no reason" if plan.unit.failing else ""
+        self._write()
+        try:
+            action = self._apply(action, kept, broken_before)
+        except (ApiError, commands.CommandError) as error:
+            self._back("the daemon fell silent", str(error), broken_before)
+        self._remember(action)
+        changed = plan.writes or action in (START, RELOAD, RESTART)
+        serving = plan.info is not None or action in (START, RESTART)
+        unapplied = self._unapplied() if serving and action != DEFERRED else []
+        return Outcome(changed, action, action == DEFERRED, self._stale(serving), unapplied, self._warnings)
+
+    # Steps ---------------------------------------------------------------------------------------------------------
+
+    def _action(self) -> str:
+        need = self._plan.need
+        if need == LIVE:
+            return NONE
+        return DEFERRED if need == RESTART and not self._request.may_restart else need
+
+    def _write(self) -> None:
+        plan = self._plan
+        if not plan.writes:
+            return
+        managed = tuple(sorted({*self._state.managed, *plan.merged.managed}))
+        pending = self._state.pending if plan.need in (LIVE, START) else plan.need
+        good = plan.found if plan.proven else self._state.good
+        recreated = [change for change in plan.changes if change.recreate and change.apply != LIVE]
+        bridged = [change.path for change in plan.changes if change.reaches == BRIDGE and plan.unit.active]
+        self._save(
+            managed=managed,
+            pending=pending,
+            good=good,
+            since={**self._state.since, **{_key(change.path): _LATER for change in recreated}},
+            unapplied=tuple(sorted({*self._state.unapplied, *bridged})),
+        )
+        self._host.write_files(plan.wanted)
+
+    def _apply(self, action: str, kept: dict[str, str], broken_before: str) -> str:
+        """Make the daemon use the files and return what it took: a reload that it does not confirm becomes a restart."""
+        if action == RELOAD and not self._reload():
+            action = RESTART if self._request.may_restart else DEFERRED
+            kept = kept if self._lives_on() else {}
+        elif action == DEFERRED and RELOAD in [change.apply for change in self._plan.changes]:
+            self._reload()
+        if action in (START, RESTART):
+            self._restart(action, kept, broken_before)
+        elif action == DEFERRED and self._plan.unit.active and not self._host.unit().active:
+            self._back("the daemon ended at the reload", self._host.journal_reason(), broken_before)
+        elif action == RELOAD and self._lost(kept):
+            self._back("containers ended at the reload", ", ".join(self._lost(kept)), broken_before)
+        return action
+
+    def _reload(self) -> bool:
+        """Send SIGHUP and return whether the daemon itself says that it took the configuration."""
+        moment = self._host.now()
+        self._host.reload()
+        attributes = self._await_event(moment)
+        if attributes is None:
+            self._warnings.append("The daemon did not report a reload after SIGHUP.")
+            return False
+        odd = daemon_info.reload_disagreements(attributes, self._config)
+        info = self._await_info()[0]
+        reloaded = [change.path for change in self._plan.changes if change.apply == RELOAD]
+        odd += [problem for problem in self._disagreements(info or {}) if problem.where in reloaded]
+        self._warnings += [f"After SIGHUP: {problem}" for problem in odd]
+        return not odd
+
+    def _await_event(self, moment: int) -> dict[str, str] | None:
+        deadline = moment + int(min(_RELOAD_TIMEOUT, self._request.probe_timeout) * 1e9)
+        while True:
+            try:
+                events = self._host.api().reloads_since(moment)
+            except ApiError:
+                events = []
+            if events:
+                return events[-1]
+            if self._host.now() > deadline or not self._host.unit().active:
+                return None
+            self._host.wait(0.2)
+
+    def _restart(self, action: str, kept: dict[str, str], broken_before: str) -> None:
+        running = self._plan.info or {}
+        if (
+            self._config.get("live-restore") is True
+            and running.get("LiveRestoreEnabled") is False
+            and running.get("ContainersRunning")
+        ):
+            # The old daemon decides at its stop whether containers go on, so it has to learn of live-restore before.
+            if self._reload():
+                kept.update(self._running())
+        elif action == RESTART and running.get("ContainersRunning") and not kept:
+            self._warnings.append(
+                f"The restart stopped {running['ContainersRunning']} running containers, as live-restore is off."
+            )
+        cursor = self._host.journal_cursor()
+        timeout = self._request.probe_timeout + 60
+        up = self._host.start(timeout) if action == START else self._host.restart(timeout)
+        if not up:
+            self._back(
+                "the daemon did not start with the new configuration", self._host.journal_reason(cursor), broken_before
+            )
+        self._prove(kept, broken_before, cursor)
+
+    def _prove(self, kept: dict[str, str], broken_before: str, cursor: str) -> None:
+        info, silence = self._await_info()
+        if info is None:
+            self._back(
+                f"the daemon did not serve within {self._request.probe_timeout:g} seconds",
+                self._host.journal_reason(cursor) or silence,
+                broken_before,
+            )
+        odd = [str(problem).rstrip(".") for problem in self._disagreements(info or {})]
+        lost = self._lost(kept)
+        if lost:
+            odd.append(f"the containers {', '.join(lost)} did not live through it")
+        if odd:
+            self._back("the daemon serves, but not as configured", "; ".join(odd), broken_before)
+
+    def _disagreements(self, info: t.Mapping[str, t.Any]) -> list[Problem]:
+        root = root_to_check(info, self._plan.root)
+        return daemon_info.disagreements(
+            info, self._config, self._plan.version, root, unit_flags.keys(self._plan.unit.flags)
+        )
+
+    def _back(self, what: str, reason: str, broken_before: str) -> t.NoReturn:
+        """Go back to the files that worked, restart, and say everything in one message."""
+        target = self._target()
+        said = f"{what[0].upper()}{what[1:]}: {reason or 'its journal holds no reason'}."
+        if target == self._host.read_files():
+            self._save(pending=RESTART)
+            before = f" It was already failing before this run: {broken_before}." if broken_before else ""
+            raise DaemonError(
+                f"{said}{before} The files are those that were there before, so there was nothing to restore; see "
+                "journalctl -u docker.service."
+            )
+        try:
+            self._host.write_files(target)
+        except files.FileError as error:
+            raise DaemonError(
+                f"{said} The old files could not be restored either: {error}; put {self._host.config_file} right by "
+                "hand."
+            ) from error
+        cursor = self._host.journal_cursor()
+        up = self._host.restart(self._request.probe_timeout + 60)
+        serves = up and self._await_info()[0] is not None
+        self._save(
+            pending="" if serves else RESTART,
+            good=target if serves else self._state.good,
+            managed=self._plan.state.managed,
+            since=self._plan.state.since,
+            unapplied=self._plan.state.unapplied,
+        )
+        restored = (
+            f"{self._host.config_file} was restored to what it held before"
+            if target == self._plan.found
+            else f"{self._host.config_file} was restored to the last configuration that worked"
+        )
+        if serves:
+            raise DaemonError(f"{said} {restored}, and the daemon serves again with it.")
+        again = self._host.journal_reason(cursor) or "its journal holds no reason"
+        if broken_before:
+            raise DaemonError(
+                f"{said} {restored}, but the daemon was already failing before this run, and still is: {broken_before}."
+            )
+        raise DaemonError(f"{said} {restored}, but the daemon does not serve with it either: {again}.")
+
+    def _target(self) -> Files:
+        # Files that were never proved are only worth going back to when nothing better is known.
+        if (
+            self._plan.proven
+            or self._state.good is None
+            or (not self._plan.unit.active and not self._plan.state.pending)
+        ):
+            return self._plan.found
+        return self._state.good
+
+    # Looking -------------------------------------------------------------------------------------------------------
+
+    def _await_info(self) -> tuple[dict[str, t.Any] | None, str]:
+        deadline = self._host.now() + int(self._request.probe_timeout * 1e9)
+        while True:
+            try:
+                return self._host.api().info(), ""
+            except ApiError as error:
+                if self._host.now() > deadline or self._host.unit().failing:
+                    return None, str(error)
+            self._host.wait(0.5)
+
+    def _containers_to_keep(self, action: str) -> dict[str, str]:
+        running = self._plan.info or {}
+        if not running.get("ContainersRunning") or action not in (RELOAD, RESTART):
+            return {}
+        return self._running() if action == RELOAD or self._lives_on() else {}
+
+    def _lives_on(self) -> bool:
+        """Tell whether containers go on through a restart: the old daemon leaves them alone and the new one takes them."""
+        wanted = self._config.get("live-restore") or "live-restore" in unit_flags.keys(self._plan.unit.flags)
+        return bool((self._plan.info or {}).get("LiveRestoreEnabled") and wanted)
+
+    def _running(self) -> dict[str, str]:
+        return self._host.api().running()
+
+    def _lost(self, kept: dict[str, str]) -> list[str]:
+        lost = []
+        for identifier in set(kept) - set(self._running() if kept else {}):
+            state = (self._host.api().inspect(identifier) or {}).get("State") or {}
+            # A container that came to its own good end, or was removed, was not lost.
+            if state and not state.get("Running") and state.get("ExitCode") != 0:
+                lost.append(kept[identifier])
+        return sorted(lost)
+
+    def _stale(self, serving: bool) -> list[dict[str, t.Any]]:
+        """Return the containers that lack settings of new containers; asks only when there may be any."""
+        recent = any(change.recreate for change in self._plan.changes)
+        if not serving or not self._state.since or not (recent or self._state.stale):
+            return []
+        try:
+            found = daemon_info.stale_containers(self._host.api().inspect_all(), self._config, self._state.since)
+        except ApiError as error:
+            self._warnings.append(f"Whether containers have to be recreated is not known: {error}.")
+            return []
+        names = tuple(entry["name"] for entry in found)
+        if names != self._state.stale:
+            self._save(stale=names)
+        return found
+
+    def _unapplied(self) -> list[str]:
+        """Return the keys that the default bridge does not have yet, as containers have lived through every restart since."""
+        if not self._state.unapplied:
+            return []
+        try:
+            older = daemon_info.outlived(self._host.api().inspect_all(), self._host.unit().started)
+        except ApiError as error:
+            self._warnings.append(f"Whether the default bridge has its new settings is not known: {error}.")
+            return list(self._state.unapplied)
+        if not older:
+            self._save(unapplied=())
+            return []
+        self._warnings.append(
+            f"The default bridge does not have the new {', '.join(self._state.unapplied)} yet, as containers have "
+            "lived "
+            f"through the restart ({', '.join(older[:5])}{' …' if len(older) > 5 else ''}); stop all containers and "
+            "restart "
+            "the daemon once."
+        )
+        return list(self._state.unapplied)
+
+    # Memory --------------------------------------------------------------------------------------------------------
+
+    def _remember(self, action: str) -> None:
+        plan = self._plan
+        moment = self._host.now() / 1e9
+        since = dict(self._state.since)
+        if action != DEFERRED:
+            since = {key: moment if given == _LATER else given for key, given in since.items()}
+        served = action in (START, RELOAD, RESTART) or (action == NONE and plan.unit.active and plan.info is not None)
+        wanted = dataclasses.replace(
+            self._state,
+            managed=plan.merged.managed,
+            good=plan.wanted if served else self._state.good,
+            pending=RESTART if action == DEFERRED else "",
+            since=since,
+        )
+        self._save(**{field.name: getattr(wanted, field.name) for field in dataclasses.fields(wanted)})
+
+    def _save(self, **values: t.Any) -> None:
+        changed = dataclasses.replace(self._state, **values)
+        if changed != self._state:
+            self._host.write_state(changed)
+            self._state = changed
+
+
+def _key(path: str) -> str:
+    return path.partition(".")[0]
+
+
+def differences(plan: Plan, config_file: str) -> dict[str, str]:
+    """Return the diff that Ansible shows: the file before and after, and a line for each key with what it costs."""
+    before, after = daemon_changes.masked(plan.before), daemon_changes.masked(plan.merged.config)
+    lines = [
+        f"{change.path}: {_shown(change.before)} -> {_shown(change.after)} {daemon_changes.marks(change)}"
+        for change in plan.changes
+    ]
+    return {
+        "before_header": config_file,
+        "after_header": config_file,
+        "before": daemon_json.render(before) if plan.found.config is not None else "",
+        "after": daemon_json.render(after) if plan.wanted.config is not None else "",
+        "prepared": "".join(line + "\n" for line in lines),
+    }
+
+
+def _shown(value: t.Any) -> str:
+    return "(absent)" if value is None else daemon_json.compact(value)
+
+
+def execute(host: Daemon, request: Request, plan: Plan) -> Outcome:
+    """Carry a plan out, or predict it.
+
+    Raises:
+        DaemonError: see Transaction.run; also when a tool or a file of the host fails on the way.
+    """
+    transaction = Transaction(host, plan, request)
+    if request.predicting:
+        return transaction.predict()
+    try:
+        return transaction.run()
+    except (commands.CommandError, files.FileError, ApiError) as error:
+        raise DaemonError(
+            f"The change was interrupted: {error}; what is left to do is remembered, so run again."
+        ) from error

@@ -1,0 +1,254 @@
+#!/usr/bin/python
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_daemon_config
+short_description: Change the configuration of the Docker daemon as a transaction
+version_added: 0.1.0
+description:
+  - Puts settings into C(daemon.json) and makes the running daemon use them, with the least force that does it.
+    SIGHUP where that is enough, and proved by the daemon's own report; a restart where it is not.
+  - Before anything is written, the whole configuration is judged for the installed release of the engine, with its log
+    options, the seccomp profile, id ranges, plugins and the flags of the unit, and by C(dockerd --validate) from
+    Docker 23.0 on. All reasons to refuse are given at once.
+  - When the daemon does not serve as configured afterwards, the files that worked are restored, the daemon is started
+    with them, and the module fails with the reason from the journal.
+  - Keys of C(daemon.json) that the module did not set are kept. Keys that it set in an earlier run and that are no
+    longer in O(settings) are removed. In C(features), C(runtimes), C(default-ulimits) and C(default-network-opts) this
+    holds for each member.
+  - What was set is remembered in C(/var/lib/bulkhead/daemon.json), together with the last configuration that worked.
+author:
+  - The Bulkhead authors (@bulkhead)
+extends_documentation_fragment:
+  - bulkhead.docker.attributes
+requirements:
+  - Docker SDK for Python 5.0.3 or newer (Debian package python3-docker); not needed in check mode.
+options:
+  settings:
+    description:
+      - The keys of C(daemon.json) to manage, as the engine's reference manual writes them.
+      - Values of C(log-opts) are strings.
+      - C(userns-remap) names a user that exists and has ranges; see M(bulkhead.docker.docker_subid).
+    type: dict
+    required: true
+  seccomp_profile:
+    description:
+      - V(builtin) for the engine's own profile, or the JSON text of a profile.
+      - A text is checked, written to C(/etc/docker/seccomp-bulkhead.json), and named by C(seccomp-profile).
+      - A profile that would switch the filter off, such as an empty object, is refused.
+    type: str
+    default: builtin
+  image_store:
+    description:
+      - Where images and layers lie. V(overlay2) pins the graph driver, V(containerd) the store of containerd, with the
+        keys that the installed release needs for it; empty sets none of them.
+      - What O(settings) says of the same keys goes before.
+    type: str
+    choices: [overlay2, containerd, '']
+    default: ''
+  restart:
+    description:
+      - V(auto) restarts the daemon when a change needs it.
+      - V(defer) writes the files, applies what SIGHUP applies, and leaves the restart for later. A later run with
+        V(auto) does it.
+    type: str
+    choices: [auto, defer]
+    default: auto
+  start:
+    description: Whether a daemon that is installed and does not run is started.
+    type: bool
+    default: true
+  config_file:
+    description: The daemon's configuration file.
+    type: path
+    default: /etc/docker/daemon.json
+  probe_timeout:
+    description: The seconds in which the daemon has to serve again after a start.
+    type: int
+    default: 90
+attributes:
+  check_mode:
+    support: full
+    details:
+      - On a host without Docker the configuration is judged as the newest known release would read it.
+  diff_mode:
+    support: full
+    details:
+      - Every key that differs is also shown on a line of its own, with what its change costs.
+notes:
+  - Containers that run go through a restart of the daemon only with C(live-restore). When that key is switched on in
+    the same run, the daemon learns of it by SIGHUP before it is restarted.
+  - The settings of the default bridge stay as they are while containers live through restarts; see
+    RV(unapplied_keys).
+seealso:
+  - module: bulkhead.docker.docker_subid
+  - plugin: bulkhead.docker.daemon_config_problems
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Rotate logs and keep containers running while the daemon restarts
+  bulkhead.docker.docker_daemon_config:
+    settings:
+      live-restore: true
+      log-driver: json-file
+      log-opts:
+        max-size: 10m
+        max-file: "5"
+
+- name: Change the configuration now, restart in the maintenance window
+  bulkhead.docker.docker_daemon_config:
+    settings: "{{ docker_daemon_settings }}"
+    restart: defer
+
+- name: Use a seccomp profile of our own
+  bulkhead.docker.docker_daemon_config:
+    settings: {}
+    seccomp_profile: "{{ lookup('ansible.builtin.file', 'seccomp.json') }}"
+"""
+
+RETURN = r"""
+changes:
+  description: What differs between the configuration found and the one wanted. Credentials are masked.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    key:
+      description: The key, or key.member.
+      type: str
+      sample: log-opts
+    before:
+      description: The value before, null where it was absent.
+      type: raw
+    after:
+      description: The value after, null where it is absent.
+      type: raw
+    apply:
+      description: What the change needs, V(live), V(reload) or V(restart).
+      type: str
+      sample: restart
+    recreate:
+      description: Whether only containers that are created later get the new value.
+      type: bool
+action:
+  description:
+    - What was done to the daemon, V(none), V(start), V(reload), V(restart) or V(deferred).
+    - In check mode, what would be done.
+  returned: success
+  type: str
+  sample: reload
+pending_restart:
+  description: Whether the daemon still runs with older settings and waits for a restart.
+  returned: success
+  type: bool
+managed_keys:
+  description: The keys, or key.member, that this module manages in the file.
+  returned: success
+  type: list
+  elements: str
+  sample: [features.buildkit, log-driver]
+foreign_keys:
+  description: The keys, or key.member, that somebody else put into the file.
+  returned: success
+  type: list
+  elements: str
+recreate:
+  description: Containers that are older than a setting that only new containers get.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The container's name.
+      type: str
+    why:
+      description: What it lacks.
+      type: list
+      elements: str
+unapplied_keys:
+  description:
+    - Keys of the default bridge, such as C(icc), that the daemon does not use yet although it was restarted, because
+      containers have lived through every restart since. They take effect at a start while no container runs.
+  returned: success
+  type: list
+  elements: str
+engine_version:
+  description: The version of the installed engine, null in check mode on a host without one.
+  returned: success
+  type: str
+  sample: 28.5.2+dfsg3
+effective_root:
+  description: The directory that the daemon uses, null in check mode when the remapped user has no range yet.
+  returned: success
+  type: str
+  sample: /var/lib/docker/100000.100000
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    daemon_plan,
+    daemon_transaction,
+    files,
+)
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
+
+
+def main():
+    """Decide, carry out, report."""
+    module = AnsibleModule(
+        argument_spec={
+            "settings": {"type": "dict", "required": True},
+            "seccomp_profile": {"type": "str", "default": daemon_plan.BUILTIN},
+            "image_store": {"type": "str", "choices": list(image_store.STORES), "default": ""},
+            "restart": {"type": "str", "choices": ["auto", "defer"], "default": "auto"},
+            "start": {"type": "bool", "default": True},
+            "config_file": {"type": "path", "default": "/etc/docker/daemon.json"},
+            "probe_timeout": {"type": "int", "default": 90},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    if params["probe_timeout"] < 1:
+        module.fail_json(msg=f"probe_timeout is {params['probe_timeout']}; give the daemon at least one second.")
+    host = Daemon(params["config_file"])
+    request = daemon_plan.Request(
+        settings=params["settings"],
+        seccomp_profile=params["seccomp_profile"],
+        image_store=params["image_store"],
+        may_restart=params["restart"] == "auto",
+        may_start=params["start"],
+        predicting=module.check_mode,
+        probe_timeout=float(params["probe_timeout"]),
+    )
+    try:
+        plan = daemon_plan.make(host, request)
+        outcome = daemon_transaction.execute(host, request, plan)
+    except daemon_plan.DaemonError as error:
+        module.fail_json(msg=str(error))
+    except (commands.CommandError, files.FileError) as error:
+        module.fail_json(msg=f"{error}.")
+    for warning in outcome.warnings:
+        module.warn(warning)
+    module.exit_json(
+        changed=outcome.changed,
+        changes=[change.as_dict() for change in plan.changes],
+        diff=daemon_transaction.differences(plan, host.config_file) if plan.changes else {},
+        action=outcome.action,
+        pending_restart=outcome.pending_restart,
+        managed_keys=list(plan.merged.managed),
+        foreign_keys=list(plan.merged.foreign),
+        recreate=outcome.recreate,
+        unapplied_keys=outcome.unapplied,
+        engine_version=plan.reported_version,
+        effective_root=plan.root,
+    )
+
+
+if __name__ == "__main__":
+    main()

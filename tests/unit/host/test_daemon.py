@@ -1,0 +1,165 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    daemon,
+    daemon_facts,
+    docker_data,
+    files,
+    subid_files,
+    systemd,
+)
+
+SHOWN = {
+    "LoadState": "loaded",
+    "ActiveState": "active",
+    "SubState": "running",
+    "Result": "success",
+    "ExecStart": "{ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS ; ignore_errors=no ; }",
+    "Environment": "A=1 'B=two words'",
+    "EnvironmentFiles": "",
+    "ExecMainStartTimestampMonotonic": "1000000",
+}
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    monkeypatch.setattr(daemon, "SECCOMP_FILE", str(tmp_path / "seccomp.json"))
+    monkeypatch.setattr(daemon, "STATE_DIRECTORY", str(tmp_path / "state"))
+    monkeypatch.setattr(daemon, "STATE_FILE", str(tmp_path / "state" / "daemon.json"))
+    monkeypatch.setattr(files.os, "fchown", lambda *_arguments: None)
+    monkeypatch.setattr(files.os, "chown", lambda *_arguments: None)
+    return daemon.Daemon(str(tmp_path / "docker" / "daemon.json"))
+
+
+def test_files_are_written_and_taken_away(host, tmp_path):
+    assert host.read_files() == Files(None, None)
+    assert host.written() == 0.0
+    host.write_files(Files("{}\n", "profile\n"))
+    assert host.read_files() == Files("{}\n", "profile\n")
+    assert (tmp_path / "docker" / "daemon.json").stat().st_mode & 0o777 == 0o644
+    assert host.written() > 0
+    host.write_files(Files("{}\n", None))
+    assert host.read_files() == Files("{}\n", None)
+
+
+def test_a_link_is_refused(host, tmp_path):
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker" / "daemon.json").symlink_to("/etc/passwd")
+    with pytest.raises(files.FileError, match="symbolic link"):
+        host.read_files()
+
+
+def test_the_state_is_for_root_only(host, tmp_path):
+    host.write_state(State(managed=("icc",)))
+    assert host.read_state() == (State(managed=("icc",)), "")
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "state" / "daemon.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_unit(host, tmp_path, monkeypatch):
+    environment = tmp_path / "default"
+    environment.write_text('# comment\nDOCKER_OPTS="--debug"\n')
+    shown = {**SHOWN, "EnvironmentFiles": f"{environment} (ignore_errors=yes)"}
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names: shown)
+    unit = host.unit()
+    assert (unit.loaded, unit.active, unit.failing) == (True, True, False)
+    assert unit.arguments == ("-H", "fd://", "--debug")
+    assert unit.flags == {"host": ["fd://"], "debug": ["true"]}
+    assert unit.started > 0
+
+
+@pytest.mark.parametrize(
+    ("state", "sub", "active", "failing"),
+    [
+        ("failed", "failed", False, True),
+        ("activating", "auto-restart", False, True),
+        ("inactive", "dead", False, False),
+    ],
+)
+def test_unit_states(host, monkeypatch, state, sub, active, failing):
+    shown = {**SHOWN, "ActiveState": state, "SubState": sub}
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names: shown)
+    unit = host.unit()
+    assert (unit.active, unit.failing, unit.started) == (active, failing, 0.0)
+
+
+def test_dockerds_check_gets_the_units_flags(host, monkeypatch):
+    called = []
+
+    def run(arguments, **options):
+        called.append((arguments, options["stdin"]))
+        return commands.CommandResult(
+            1, "", "unable to configure the Docker daemon with file /dev/stdin: no such key: x\n"
+        )
+
+    monkeypatch.setattr(commands, "run", run)
+    unit = daemon.Unit(True, True, False, ("-H", "fd://", "--config-file", "/x", "--config-file=/y", "--debug"))
+    said = host.validate("{}", unit)
+    assert called == [(["dockerd", "-H", "fd://", "--debug", "--validate", "--config-file=/dev/stdin"], "{}")]
+    assert said == f"unable to configure the Docker daemon with file {host.config_file}: no such key: x"
+
+
+@pytest.mark.parametrize(
+    ("config", "flags", "expected"),
+    [
+        ({}, {}, "/var/lib/docker"),
+        ({"data-root": "/srv/"}, {}, "/srv"),
+        ({}, {"data-root": ["/mnt"]}, "/mnt"),
+        ({"userns-remap": "dockremap:dockremap"}, {}, "/var/lib/docker/100000.200000"),
+        ({"userns-remap": "stranger"}, {}, None),
+    ],
+)
+def test_effective_root(monkeypatch, config, flags, expected):
+    known = id_ranges.Mapping(
+        (id_ranges.Range("dockremap", 100000, 65536),), (id_ranges.Range("dockremap", 200000, 65536),)
+    )
+    monkeypatch.setattr(subid_files, "mapping_of", lambda user: known if user == "dockremap" else None)
+    assert daemon_facts.effective_root(config, flags) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "where"),
+    [
+        ({}, []),
+        ({"group": "no-such-group-here"}, ["group"]),
+        ({"group": "0"}, []),
+        ({"userns-remap": "no-such-user-here"}, ["userns-remap"]),
+        ({"seccomp-profile": "/no/such/profile.json"}, ["seccomp-profile"]),
+        ({"tlsverify": True, "tlscacert": "/no/such"}, ["tlscacert"]),
+        ({"init-path": "/no/such/init"}, ["init-path"]),
+        ({"runtimes": {"a": {"path": "/no/such/runtime"}}}, ["runtimes.a"]),
+        ({"runtimes": {"a": {"path": "sh"}}}, []),
+        ({"authorization-plugins": ["no-such-plugin"]}, ["authorization-plugins"]),
+        ({"authorization-plugins": ["managed:latest"]}, []),
+        ({"authorization-plugins": "x", "group": 5, "runtimes": [], "seccomp-profile": None}, []),
+    ],
+)
+def test_problems(tmp_path, config, where):
+    found = daemon_facts.problems(config, str(tmp_path), predicting=False, own_seccomp="/own")
+    assert [problem.where for problem in found] == where
+
+
+def test_a_profile_in_a_file_is_judged(tmp_path):
+    profile = tmp_path / "profile.json"
+    profile.write_text("{}")
+    found = daemon_facts.problems({"seccomp-profile": str(profile)}, None, predicting=False, own_seccomp="/own")
+    assert "switch seccomp off" in found[0].message
+
+
+def test_users_may_still_be_made_in_check_mode():
+    assert (
+        daemon_facts.problems(
+            {"userns-remap": "no-such-user-here", "group": "none-such"}, None, predicting=True, own_seccomp="/own"
+        )
+        == []
+    )
+
+
+def test_inventory(host, tmp_path):
+    assert host.inventory(str(tmp_path)) == docker_data.DockerData(str(tmp_path))

@@ -1,0 +1,115 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.common.text.converters import to_bytes
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import Change, Merged
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import parse
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import daemon_plan, daemon_transaction, files
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
+from ansible_collections.bulkhead.docker.plugins.modules import docker_daemon_config
+
+
+class Exited(Exception):
+    pass
+
+
+@pytest.fixture
+def call(monkeypatch):
+    def invoke(**params):
+        ended = []
+
+        def end(_module, **values):
+            ended.append(values)
+            raise Exited
+
+        monkeypatch.setattr(basic.AnsibleModule, "exit_json", end)
+        monkeypatch.setattr(
+            basic.AnsibleModule, "fail_json", lambda module, **values: end(module, failed=True, **values)
+        )
+        arguments = {"ANSIBLE_MODULE_ARGS": {**params, "_ansible_check_mode": params.pop("check", False)}}
+        arguments["ANSIBLE_MODULE_ARGS"].pop("check", None)
+        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", to_bytes(json.dumps(arguments)))
+        monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+        with pytest.raises(Exited):
+            docker_daemon_config.main()
+        return ended[0]
+
+    return invoke
+
+
+def plan(changes=()):
+    return daemon_plan.Plan(
+        found=Files("{}"),
+        wanted=Files('{"icc": false}'),
+        merged=Merged({"icc": False}, ("icc",), ("mtu",)),
+        before={},
+        changes=changes,
+        need="restart",
+        pending="live",
+        version=parse("28.5.2"),
+        reported_version="28.5.2+dfsg3",
+        unit=Unit(True, True, False),
+        state=State(),
+        info=None,
+        root="/var/lib/docker",
+        proven=True,
+        warnings=(),
+    )
+
+
+def test_results(call, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        daemon_plan,
+        "make",
+        lambda host, request: seen.append((host, request)) or plan((Change("icc", None, False, "restart"),)),
+    )
+    monkeypatch.setattr(
+        daemon_transaction,
+        "execute",
+        lambda host, request, plan: daemon_transaction.Outcome(True, "restart", False),
+    )
+    result = call(
+        settings={"icc": False}, restart="defer", start=False, probe_timeout=5, config_file="/srv/daemon.json"
+    )
+    host, request = seen[0]
+    assert host.config_file == "/srv/daemon.json"
+    assert (request.may_restart, request.may_start, request.predicting, request.probe_timeout) == (
+        False,
+        False,
+        False,
+        5.0,
+    )
+    assert result["changes"] == [{"key": "icc", "before": None, "after": False, "apply": "restart", "recreate": False}]
+    assert (result["changed"], result["action"], result["pending_restart"]) == (True, "restart", False)
+    assert (result["managed_keys"], result["foreign_keys"], result["recreate"]) == (["icc"], ["mtu"], [])
+    assert (result["engine_version"], result["effective_root"]) == ("28.5.2+dfsg3", "/var/lib/docker")
+    assert "icc: (absent) -> false [restart]" in result["diff"]["prepared"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (daemon_plan.DaemonError("Refused, nothing was written: x."), "Refused, nothing was written: x."),
+        (
+            files.FileError("/etc/docker/daemon.json is a symbolic link; remove it"),
+            "/etc/docker/daemon.json is a symbolic link; remove it.",
+        ),
+    ],
+)
+def test_failures(call, monkeypatch, error, message):
+    def fail(host, request):
+        raise error
+
+    monkeypatch.setattr(daemon_plan, "make", fail)
+    assert call(settings={}) == {"failed": True, "msg": message}
+
+
+def test_a_probe_needs_time(call):
+    assert "at least one second" in call(settings={}, probe_timeout=0)["msg"]
