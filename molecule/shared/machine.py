@@ -24,7 +24,7 @@ CGROUP_PARENT = "bulkhead-lab"
 PREFIX = "bulkhead-lab"
 NAME = re.compile(r"^[a-z0-9][a-z0-9-]*$")
 SIZE = re.compile(r"^[1-9][0-9]*[MG]$")
-OPTIONS = {"name", "suite", "disks", "loop_backend", "groups", "children"}
+OPTIONS = {"name", "suite", "disks", "loop_backend", "engine_volumes", "groups", "children"}
 VOLUMES = {"docker": "/var/lib/docker", "containerd": "/var/lib/containerd"}  # overlay2 over overlayfs is refused
 OPEN_FILES = 65536
 CAPABILITIES = (  # by bit
@@ -146,7 +146,7 @@ def host(scenario: str, platform: dict[str, t.Any]) -> dict[str, t.Any]:
         "devices": [f"{device}:{device}:rwm" for device in devices],
         "device_cgroup_rules": device_rules(platform),
         "env": {"container": "docker", **cgroup["env"]},
-        "volumes": cgroup["volumes"] + [f"{container}-{name}:{path}" for name, path in VOLUMES.items()],
+        "volumes": cgroup["volumes"] + [f"{container}-{name}:{path}" for name, path in {**VOLUMES, **platform.get("engine_volumes", {})}.items()],
         "variables": {
             "ansible_host": container,
             "ansible_become": False,  # the connection is root already, and the hosts have no sudo

@@ -33,7 +33,6 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import parse_size
 
 

@@ -189,13 +189,13 @@ effective_root:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
     daemon_plan,
     daemon_transaction,
     files,
 )
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
 
 

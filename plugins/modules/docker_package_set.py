@@ -92,7 +92,6 @@ engine_installed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import packages, problems
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages

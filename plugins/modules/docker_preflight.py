@@ -56,9 +56,22 @@ facts:
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_config, image_store, packages, preflight, problems, versions
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, daemon_facts, engine, facts, files, storage_options
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
+    daemon_config,
+    image_store,
+    packages,
+    preflight,
+    problems,
+    versions,
+)
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    daemon_facts,
+    engine,
+    facts,
+    files,
+    storage_options,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
 
 

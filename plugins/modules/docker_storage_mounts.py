@@ -67,8 +67,13 @@ actions:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, managed_files, mount_points, systemd
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    files,
+    managed_files,
+    mount_points,
+    systemd,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import Target
 

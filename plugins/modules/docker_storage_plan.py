@@ -68,6 +68,10 @@ root_gid:
   description: The host's gid of a container's root, V(0) without userns-remap.
   returned: success
   type: int
+ranges_ready:
+  description: Whether the user of userns-remap has its account and ranges already.
+  returned: success
+  type: bool
 docker_units:
   description: Docker's units that run now and have to be stopped for the steps.
   returned: success
@@ -87,9 +91,14 @@ claims:
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import problems
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, storage, storage_options, systemd
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    files,
+    storage,
+    storage_options,
+    systemd,
+)
 
 
 def main():
@@ -111,6 +120,7 @@ def main():
         targets=[dataclasses.asdict(target) for target in plan.targets],
         steps=[{"action": step.action, "text": step.text, "device": step.device, **step.arguments} for step in plan.steps],
         root_gid=request.mapping.root_gid if request.mapping else 0,
+        ranges_ready=request.ranges_ready,
         docker_units=[unit for unit in ("docker.socket", "docker.service") if plan.steps and systemd.is_active(unit)],
         missing_packages=missing,
         claims=storage.claims_for(plan.steps),

@@ -13,7 +13,7 @@ description:
   - Makes sure that the user of C(userns-remap) owns a range in C(/etc/subuid) and in C(/etc/subgid) that overlaps no
     other range and no account of the host.
   - A range that exists is verified and never moved, because every file below the effective root belongs to its ids.
-  - The account itself is not made here; the role M(bulkhead.docker.docker_daemon#role) does that
+  - The account itself is not made here; the role P(bulkhead.docker.docker_daemon#role) does that
     with M(ansible.builtin.user).
 author:
   - The Bulkhead authors (@bulkhead)
@@ -90,7 +90,6 @@ account_exists:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges, problems
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import files, subid_files
 
@@ -151,7 +150,7 @@ def main():
         root_uid=plan.mapping.root_uid,
         root_gid=plan.mapping.root_gid,
         effective_root=id_ranges.effective_root(module.params["data_root"], plan.mapping),
-        account_exists=subid_files.account_number(user) is not None and subid_files.group_exists(user),
+        account_exists=subid_files.account_exists(user),
     )
 
 

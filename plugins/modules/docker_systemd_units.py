@@ -51,7 +51,6 @@ changed_units:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, managed_files, systemd
 
 _DIRECTORY = "/etc/systemd/system/"

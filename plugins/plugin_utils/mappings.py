@@ -10,7 +10,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import HIGHEST_ID, Range
 
 

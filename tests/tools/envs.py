@@ -56,7 +56,9 @@ def apt_install(packages: dict[str, str]) -> None:
 
 
 def candidates(version: str) -> list[str]:
-    found = [shutil.which(f"python{version}", path=os.pathsep.join(without_shims()))]
+    # An environment cannot be made anew by its own interpreter, which is removed first.
+    directories = [directory for directory in without_shims() if not directory.startswith(str(VENV))]
+    found = [shutil.which(f"python{version}", path=os.pathsep.join(directories))]
     pyenv = output("pyenv", "root")
     if pyenv:
         found += [str(path) for path in sorted(pathlib.Path(pyenv, "versions").glob(f"{version}.*/bin/python"), reverse=True)]

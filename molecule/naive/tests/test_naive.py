@@ -7,7 +7,6 @@ import json
 import re
 
 import pytest
-
 from lab_docker import Docker, mounted, refusal
 
 OVERLAY2 = "/var/lib/docker/overlay2"

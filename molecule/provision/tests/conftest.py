@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from lab_docker import Docker
 
 ROOT = "/var/lib/docker/100000.100000"

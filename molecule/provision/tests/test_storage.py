@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from lab_docker import FILL, free_bytes, mounted, used_percent
 
 MIB = 1024 * 1024
@@ -62,7 +61,7 @@ def test_full_layers_leave_volumes_writable_and_the_daemon_alive(host, docker, r
     filler = docker.start("filler", command=["sh", "-c", FILL.format("/zero")])
     docker.call("wait", filler)
     assert used_percent(host, f"{root}/overlay2") == 100
-    assert docker.call("exec", writer, "sh", "-c", f"dd if=/dev/zero of=/data/file bs=1M count=64 2>/dev/null && stat -c %s /data/file") == str(64 * MIB)
+    assert docker.call("exec", writer, "sh", "-c", "dd if=/dev/zero of=/data/file bs=1M count=64 2>/dev/null && stat -c %s /data/file") == str(64 * MIB)
     assert host.service("docker").is_running
     assert used_percent(host, "/") < 100
 
@@ -141,7 +140,8 @@ def test_docker_does_not_start_without_a_filesystem(host, docker, root):
         assert host.run("touch %s/written", path).rc != 0, "the bare mount point can be written"
         assert host.check_output("ls -A %s", path) == ""
     finally:
-        host.check_output("mv /root/fstab.kept /etc/fstab && systemctl daemon-reload && systemctl reset-failed docker.service && systemctl start docker.service")
+        host.check_output("mv /root/fstab.kept /etc/fstab && systemctl daemon-reload")
+        host.check_output("systemctl reset-failed docker.service && systemctl start docker.service")
     docker.wait_until_serving()
     assert_all_mounted(host, root)
 

@@ -9,7 +9,6 @@ import os
 import pathlib
 
 import pytest
-
 from lab_docker import refusal
 from lab_runs import last, module_runs
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from lab_docker import FILL, Docker, free_bytes, mounted, used_percent
 from lab_runs import changed_tasks, runs
 

@@ -22,6 +22,11 @@ DEFAULT_COUNT = 65536
 HIGHEST_ID = 2**32 - 2
 # A container needs ids up to nobody (65534) or unpacking most images fails.
 SMALLEST_COUNT = 65536
+# Names that dockerd understands otherwise than as a user with ranges (moby: daemon/daemon_unix.go, setupRemappedRoot).
+RESERVED_USERS = {
+    "default": "is 'default', with which dockerd picks ranges itself without looking who owns them; name a user, such as dockremap",
+    "root": "is 'root', with which dockerd does not remap at all; name a user of its own, such as dockremap",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,6 +203,8 @@ def plan(
     own_gid = of_owner(gid_ranges, user, user_number)
     additions: dict[str, Range | None] = {"uid": None, "gid": None}
 
+    if user in RESERVED_USERS:
+        problems.append(Problem("userns-remap", RESERVED_USERS[user]))
     if count < SMALLEST_COUNT:
         problems.append(Problem("count", f"{count} ids are too few; a container needs ids up to nobody, so ask for at least {SMALLEST_COUNT}"))
     if problems:

@@ -8,7 +8,6 @@ PRIVATE to the collection: no stability is promised to other users.
 from __future__ import annotations
 
 import re
-import typing as t
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgtp]?)(?P<kind>i?b?)", re.IGNORECASE)
@@ -38,7 +37,7 @@ def parse_size(value: str | int) -> int:
 
 def format_size(count: int) -> str:
     """Return a number of bytes in the largest unit that leaves at least one, with at most one decimal place."""
-    amount: t.Union[int, float] = count
+    amount: float = count
     unit = 0
     while amount >= 1024 and unit < len(_UNITS) - 1:
         amount /= 1024

@@ -46,11 +46,11 @@ def run(arguments: t.Sequence[str], timeout: float = 60, check: bool = True, std
     """
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "", "PATH": _SYSTEM_PATH}
     try:
-        done = subprocess.run(
+        # AnsibleModule.run_command knows no time limit.
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
             list(arguments),
             input=stdin if stdin is not None else "",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             env=environment,
             timeout=timeout,
             check=False,

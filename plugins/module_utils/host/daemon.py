@@ -21,7 +21,6 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     daemon_json,
     daemon_state,
     unit_flags,
-    versions,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_config import Context
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State

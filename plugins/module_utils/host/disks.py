@@ -54,7 +54,7 @@ def look_at(name: str, with_content: bool = False) -> Device | None:
     signatures = _signatures(path)
     partitions = tuple(_partitions(kernel_name))
     filesystem = probed.get("TYPE", "")
-    device = Device(
+    return Device(
         path=path,
         size=size,
         is_partition=os.path.exists(f"{_SYSFS}/{kernel_name}/partition"),
@@ -69,7 +69,6 @@ def look_at(name: str, with_content: bool = False) -> Device | None:
         content=tuple(_content(path, filesystem)) if with_content and filesystem in ("ext4", "xfs") else (),
         ftype=_xfs_ftype(path) if with_content and filesystem == "xfs" else None,
     )
-    return device
 
 
 def look_at_image(path: str) -> Image:
@@ -146,7 +145,7 @@ def _users(disk: str) -> t.Iterator[str]:
 
 def _edges_are_zero(path: str, size: int) -> bool:
     with open(path, "rb", buffering=0) as handle:
-        for offset in {0, max(size - _EDGE, 0)}:
+        for offset in (0, max(size - _EDGE, 0)):
             handle.seek(offset)
             left = _EDGE
             while left > 0:

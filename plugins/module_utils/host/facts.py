@@ -11,7 +11,14 @@ import os
 import platform
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.preflight import HostFacts
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, docker_data, engine, mounts, packages, systemd
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    docker_data,
+    engine,
+    mounts,
+    packages,
+    systemd,
+)
 
 
 def gather(data_root: str) -> HostFacts:

@@ -40,10 +40,10 @@ def read_text(path: str, limit: int = 4 * 1024 * 1024) -> str | None:
         if error.errno == errno.ELOOP:
             raise FileError(f"{path} is a symbolic link; replace it by a regular file or remove it") from error
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileError(f"{path} is not a regular file; remove it or choose another path")
     with os.fdopen(descriptor, "rb") as handle:
-        status = os.fstat(handle.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise FileError(f"{path} is not a regular file; remove it or choose another path")
         content = handle.read(limit + 1)
     if len(content) > limit:
         raise FileError(f"{path} is larger than {limit} bytes; it cannot be a file that this collection manages")

@@ -40,7 +40,7 @@ def known(names: t.Sequence[str]) -> dict[str, packages.Known]:
             candidates[name] = line.split(":", 1)[1].strip().replace("(none)", "")
         elif line.startswith("  Version table:"):
             in_table = True
-        elif in_table and (line.startswith("     ") or line.startswith(" *** ")) and not line.startswith("        "):
+        elif in_table and line.startswith(("     ", " *** ")) and not line.startswith("        "):
             offered.setdefault(name, []).append(line.replace("***", "").split()[0])
     result = {}
     for name in names:

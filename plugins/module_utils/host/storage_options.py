@@ -28,7 +28,7 @@ ARGUMENTS: dict[str, t.Any] = {
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What a user asks of the storage of a host."""
+    """What a user asks of the storage of a host; ranges_ready tells whether the remapped user has account and ranges already."""
 
     entries: t.Sequence[layout.Entry]
     problems: t.Sequence[Problem]
@@ -36,6 +36,7 @@ class Request:
     mapping: id_ranges.Mapping | None
     loop_directory: str
     wipe: t.Sequence[str]
+    ranges_ready: bool
 
     def plan(self) -> plan.StoragePlan:
         """Look at the host and compute the plan; a request with problems of its own is not planned."""
@@ -49,13 +50,22 @@ def read(params: t.Mapping[str, t.Any]) -> Request:
     """Read the options of a module; for userns-remap, the ranges that the user has or would be given are used."""
     entries, problems = layout.parse(params["layout"], params["disk"], params["loop_directory"], params["fstype"])
     data_root = "/" + params["data_root"].strip("/")
-    if data_root == "/":
-        problems.append(Problem("data_root", "is '/'; name a directory of Docker's own, such as /var/lib/docker"))
+    for option in ("data_root", "loop_directory"):
+        if not layout.PLAIN_PATH.fullmatch(params[option]):
+            problems.append(
+                Problem(
+                    option,
+                    f"is '{params[option]}', which systemd's units, fstab and mount would not all read alike; "
+                    "name a directory of Docker's own by an absolute path of letters, digits and . _ - + @ : , only, such as /var/lib/docker",
+                )
+            )
     mapping = None
+    ready = True
     if params["userns_remap"]:
         user = params["userns_remap"].split(":")[0]
         uid_file, gid_file = subid_files.read()
         ranges = id_ranges.plan(user, uid_file, gid_file, user_number=subid_files.account_number(user))
         problems += ranges.problems
         mapping = ranges.mapping
-    return Request(entries, problems, data_root, mapping, params["loop_directory"], params["wipe"])
+        ready = not (ranges.add_uid or ranges.add_gid) and subid_files.account_exists(user)
+    return Request(entries, problems, data_root, mapping, params["loop_directory"], params["wipe"], ready)

@@ -37,6 +37,11 @@ def account_number(name: str) -> int | None:
         return None
 
 
+def account_exists(name: str) -> bool:
+    """Tell whether the host has the account and the group of this name, which dockerd both looks up."""
+    return account_number(name) is not None and group_exists(name)
+
+
 def group_exists(name: str) -> bool:
     """Tell whether the host has a group of this name."""
     try:
@@ -80,7 +85,12 @@ def _lock(path: str, timeout: float) -> t.Iterator[None]:
     # shadow-utils' convention (lib/commonio.c): a file that holds the owner's process id, made with link(2).
     candidate = f"{path}.{os.getpid()}"
     deadline = time.monotonic() + timeout
-    descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        # A process of this number may have died and left its candidate.
+        files.remove(candidate)
+        descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise files.FileError(f"{path} cannot be made: {error.strerror}") from error
     try:
         with os.fdopen(descriptor, "wb") as handle:
             handle.write(str(os.getpid()).encode() + b"\0")

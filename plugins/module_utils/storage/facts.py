@@ -110,7 +110,7 @@ class HostStorage:
         claims: disks that an interrupted run had begun to partition.
     """
 
-    devices: t.Mapping[str, t.Optional[Device]] = dataclasses.field(default_factory=dict)
+    devices: t.Mapping[str, Device | None] = dataclasses.field(default_factory=dict)
     images: t.Mapping[str, Image] = dataclasses.field(default_factory=dict)
     loop_free: int = 0
     mounts: t.Sequence[Mount] = ()

@@ -8,6 +8,7 @@ PRIVATE to the collection: no stability is promised to other users.
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import Mapping, effective_root
@@ -21,6 +22,8 @@ FSTYPES = ("xfs", "ext4")
 # mkfs.xfs refuses less than 300 MiB; less than that makes no sense for Docker on ext4 either.
 SMALLEST_FILESYSTEM = 300 * MIB
 DEFAULT_LOOP_SIZE = 10 * GIB
+# Units, fstab and mount(8) must all read the path as it is written.
+PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._+@:,-]+)+/?")
 # The boot goes on without the disk; the guards of the units then keep Docker from starting (systemd.mount(5)).
 BOOT_OPTIONS = ("nofail", "x-systemd.device-timeout=30s")
 
@@ -148,7 +151,8 @@ def _parse_entry(where: str, item: t.Mapping[str, t.Any], disk: str, loop_direct
     size, size_problem = _parse_size(item.get("size"), backend)
     if size_problem:
         problems.append(Problem(where, size_problem))
-    options = tuple(item.get("options") if item.get("options") is not None else PURPOSES[name].options)
+    asked = item.get("options")
+    options = tuple(PURPOSES[name].options if asked is None else asked)
     for option in options:
         if not option or any(character in option for character in ", \t\n#\\\"'"):
             problems.append(Problem(where, f"has the mount option {option!r}; give each option as one list element without blanks or commas"))

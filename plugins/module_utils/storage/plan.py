@@ -11,13 +11,20 @@ have been made by an earlier run for this very purpose. Our mark is the GPT name
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import Mapping, effective_root
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import format_size
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout as layouts
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import Device, FstabLine, HostStorage, Mount, Partition
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import (
+    Device,
+    FstabLine,
+    HostStorage,
+    Mount,
+    Partition,
+)
 
 MIB = layouts.MIB
 # GPT keeps 34 sectors at the start and 33 at the end; a whole MiB each also keeps every partition aligned.
@@ -105,7 +112,7 @@ def compute(
         if entry.backend == "partition":
             by_disk.setdefault(_resolved(entry.device, host), []).append(entry)
     sources: dict[str, _Source] = {}
-    for disk, on_disk in by_disk.items():
+    for on_disk in by_disk.values():
         found, disk_steps, disk_problems = _plan_disk(on_disk, host.devices.get(on_disk[0].device), on_disk[0].device, wipe, host)
         sources.update(found)
         steps += disk_steps
@@ -192,6 +199,8 @@ def _plan_disk(
     steps: list[Step] = []
     if disk.is_partition:
         return {}, [], [Problem(name, "is a partition, not a disk; name the whole disk, or choose the backend existing for a filesystem that is already there")]
+    if disk.path.startswith("/dev/dm-"):
+        return {}, [], [Problem(name, "is a device of the device mapper; make a filesystem on it and choose the backend existing")]
     if disk.read_only:
         return {}, [], [Problem(name, "is read-only; name a disk that can be written")]
     if not is_ours:
@@ -300,9 +309,11 @@ def _divide(entries: t.Sequence[layouts.Entry], disk: Device, name: str, ours: t
             )
         )
         return {}, problems
-    number = max((partition.number for partition in ours.values()), default=0)
+    taken = {partition.number for partition in ours.values()}
     for entry in missing:
-        number += 1
+        # parted gives a new partition the lowest free number.
+        number = next(number for number in itertools.count(1) if number not in taken)
+        taken.add(number)
         size = sizes[entry.name] or 0
         result[partition_label(entry.name)] = Partition(partition_path(disk.path, number), number, start, size, partition_label(entry.name))
         start += size
@@ -359,32 +370,19 @@ def _plan_loop(entry: layouts.Entry, host: HostStorage, wipe: t.Collection[str])
     size = entry.size if isinstance(entry.size, int) else layouts.DEFAULT_LOOP_SIZE
     formatted = bool(image.filesystem) and image.path not in host.claims
     if formatted and image.filesystem != entry.fstype:
-        return (
-            None,
-            [],
-            [
-                Problem(
-                    image.path,
-                    f"holds {image.filesystem} for {entry.name}, but the layout asks for {entry.fstype}; "
-                    f"keep fstype {image.filesystem}, because formatting would destroy what is there",
-                )
-            ],
-            0,
+        problem = Problem(
+            image.path,
+            f"holds {image.filesystem} for {entry.name}, but the layout asks for {entry.fstype}; "
+            f"keep fstype {image.filesystem}, because formatting would destroy what is there",
         )
+        return None, [], [problem], 0
     if formatted:
         if image.size != size:
             way = "growing it is not supported yet" if size > image.size else "shrinking it would destroy data"
-            return (
-                None,
-                [],
-                [
-                    Problem(
-                        image.path,
-                        f"has {format_size(image.size)} for {entry.name}, but the layout asks for {format_size(size)}; {way}, so state the size it has",
-                    )
-                ],
-                0,
+            problem = Problem(
+                image.path, f"has {format_size(image.size)} for {entry.name}, but the layout asks for {format_size(size)}; {way}, so state the size it has"
             )
+            return None, [], [problem], 0
         return _Source(image.path, True, image.uuid), [], [], 0
     if image.size and not image.blank and image.path not in host.claims and image.path not in wipe:
         return None, [], [Problem(image.path, "holds data that is no filesystem; move it away, or name it in docker_storage_wipe if it may be destroyed")], 0
@@ -439,10 +437,9 @@ def _mount_point_problems(entry: layouts.Entry, mount_point: str, source: _Sourc
         device = host.devices.get(entry.device)
         line = _fstab_line(mount_point, host)
         if entry.backend == "existing" and device is not None and not problems:
-            others = [name for name in device.used_by]
             adopted = line is not None and line.source == f"UUID={source.uuid}"
-            if others:
-                problems.append(Problem(entry.device, f"is in use ({', '.join(others)}); name another device, or take this one out of use first"))
+            if device.used_by:
+                problems.append(Problem(entry.device, f"is in use ({', '.join(device.used_by)}); name another device, or take this one out of use first"))
             elif device.content and not adopted:
                 problems.append(
                     Problem(
@@ -527,8 +524,8 @@ def _data_problems(entries: t.Sequence[layouts.Entry], sources: t.Mapping[str, _
         problems.append(
             Problem(
                 stored.root,
-                f"holds {stored.description} already, which new filesystems or another effective root ({root}) would hide; moving existing data is not supported yet, "
-                "so remove the data, or leave this host's layout as it is",
+                f"holds {stored.description} already, which new filesystems or another effective root ({root}) would hide; "
+                "moving existing data is not supported yet, so remove the data, or leave this host's layout as it is",
             )
         )
     return problems

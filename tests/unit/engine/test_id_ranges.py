@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import Mapping, Range, RangeFile
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def uid_file(text="", accounts=()):
@@ -109,6 +108,13 @@ def test_a_damaged_line_is_named_with_its_number(line):
 def test_too_few_ids_are_refused():
     assert any("only 1000 ids" in message for message in messages(make("dockremap:100000:1000\n")))
     assert any("65536" in message for message in messages(make(count=1000)))
+
+
+@pytest.mark.parametrize("user", ["default", "root"])
+def test_names_that_dockerd_understands_otherwise_are_refused(user):
+    plan = id_ranges.plan(user, uid_file(), gid_file())
+    assert plan.mapping is None
+    assert f"'{user}'" in messages(plan)[0]
 
 
 def test_several_small_ranges_are_enough_together():

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import format_size, parse_size
 
 

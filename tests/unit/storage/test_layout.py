@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import Mapping, Range
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout
 
@@ -73,6 +72,14 @@ def test_what_is_wrong_is_named(entry, word):
     assert entries == []
     assert word in str(problems[0])
     assert "layout entry 1" in problems[0].where
+
+
+@pytest.mark.parametrize("path, plain", [
+    ("/var/lib/docker", True), ("/srv/docker-data_1.x/", True), ("/", False), ("var/lib", False), ("/var/../etc", False), ("/var/./lib", False),
+    ("/var/lib/my docker", False), ("/var/lib/100%", False), ("/var//lib", False), ("/srv/..hidden", True),
+])
+def test_paths_that_units_and_fstab_read_as_written(path, plain):
+    assert bool(layout.PLAIN_PATH.fullmatch(path)) is plain
 
 
 def test_every_problem_is_found_at_once():

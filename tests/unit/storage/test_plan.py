@@ -6,12 +6,19 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import Mapping, Range
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout, plan
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import Device, FstabLine, HostStorage, Image, Mount, Partition, StoredData
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import (
+    Device,
+    FstabLine,
+    HostStorage,
+    Image,
+    Mount,
+    Partition,
+    StoredData,
+)
+from hypothesis import given
+from hypothesis import strategies as st
 
 MIB = layout.MIB
 GIB = layout.GIB
@@ -88,6 +95,15 @@ def test_an_interrupted_run_is_finished():
     assert actions(result) == ["partition", "format", "fstab", "mount", "fstab", "mount"]
 
 
+def test_a_new_partition_takes_the_lowest_free_number_after_the_last():
+    second = dataclasses.replace(made(), partitions=made().partitions[1:])
+    entries = [{"name": "overlay2", "size": "400MiB"}, {"name": "volumes"}]
+    result = compute(entries, host_with(dataclasses.replace(second, size=12 * GIB), fstab=IN_FSTAB[1:]))
+    step = next(step for step in result.steps if step.action == "partition")
+    assert step.arguments["number"] == 1
+    assert step.arguments["start"] >= 10 * 1024 - 1
+
+
 def test_a_filesystem_that_was_being_made_is_made_again():
     result = compute(BOTH, host_with(made(), claims=frozenset({"/dev/sdb", "/dev/sdb1"})))
     assert [step.device for step in result.steps if step.action == "format"] == ["/dev/sdb1"]
@@ -117,6 +133,7 @@ def test_an_empty_table_is_ours_only_while_the_claim_holds():
         (dataclasses.replace(BLANK, size=3 * GIB), "too small"),
         (dataclasses.replace(BLANK, size=4 * GIB + 200 * MIB), "too small"),
         (dataclasses.replace(BLANK, read_only=True), "read-only"),
+        (dataclasses.replace(BLANK, path="/dev/dm-3"), "device mapper"),
         (dataclasses.replace(BLANK, path="/dev/sdb1", is_partition=True), "is a partition"),
     ],
 )

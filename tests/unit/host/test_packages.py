@@ -1,0 +1,71 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.packages import Known
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages
+
+DPKG = (
+    "containerd\tinstalled\thold\t1.6.20~ds1-1+deb12u2\n"
+    "docker.io\tconfig-files\tdeinstall\t20.10.5\n"
+    "docker-ce\tinstalled\tinstall\t5:29.0.1-1~debian.12~bookworm\n"
+    "runc\tnot-installed\tunknown\t\n"
+)
+POLICY = """\
+containerd:
+  Installed: 1.6.20~ds1-1+deb12u2
+  Candidate: 1.6.20~ds1-1+deb12u3
+  Version table:
+     1.6.20~ds1-1+deb12u3 500
+        500 http://mirror.example/security bookworm-security/main amd64 Packages
+ *** 1.6.20~ds1-1+deb12u2 500
+        500 http://mirror.example/debian bookworm/main amd64 Packages
+        100 /var/lib/dpkg/status
+docker.io:
+  Installed: (none)
+  Candidate: 20.10.24+dfsg1-1+deb12u1+b6
+  Package pin: 20.10.24+dfsg1-1+deb12u1+b6
+  Version table:
+     20.10.24+dfsg1-1+deb12u1+b6 1001
+        500 http://mirror.example/debian bookworm/main amd64 Packages
+docker-ce:
+  Installed: 5:29.0.1-1~debian.12~bookworm
+  Candidate: 5:29.0.1-1~debian.12~bookworm
+  Version table:
+ *** 5:29.0.1-1~debian.12~bookworm 100
+        100 /var/lib/dpkg/status
+docker-engine:
+  Installed: (none)
+  Candidate: (none)
+  Version table:
+"""
+
+
+@pytest.fixture
+def apt(tools):
+    tools.answer("dpkg-query --show", DPKG, rc=1)
+    tools.answer("apt-cache policy", POLICY)
+    return tools
+
+
+@pytest.mark.usefixtures("apt")
+def test_known():
+    assert packages.known(["containerd", "docker.io", "docker-ce", "docker-engine", "runc", "unheard-of"]) == {
+        "containerd": Known("1.6.20~ds1-1+deb12u2", "1.6.20~ds1-1+deb12u3", ("1.6.20~ds1-1+deb12u3", "1.6.20~ds1-1+deb12u2"), True),
+        "docker.io": Known("", "20.10.24+dfsg1-1+deb12u1+b6", ("20.10.24+dfsg1-1+deb12u1+b6",)),
+        "docker-ce": Known(*["5:29.0.1-1~debian.12~bookworm"] * 2, ("5:29.0.1-1~debian.12~bookworm",)),
+    }
+
+
+def test_both_tools_are_asked_for_all_packages_at_once(apt):
+    packages.known(["containerd", "runc"])
+    assert len(apt.ran) == 2
+    assert all(line.endswith(" containerd runc") for line in apt.ran)
+
+
+@pytest.mark.parametrize(("installed", "expected"), [({"apt-cache", "dpkg-query"}, True), ({"apt-cache"}, False), (set(), False)])
+def test_apt_is_here(tools, installed, expected):
+    tools.installed = installed
+    assert packages.apt_is_here() is expected

@@ -1,0 +1,118 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import Target
+
+LAYERS = Target("overlay2", "/dev/sdb1", "/var/lib/docker/overlay2", "xfs", ("noatime",), 0o710, 0, "UUID=aaaa", "aaaa")
+VOLUMES = Target("volumes", "/dev/sdb2", "/var/lib/docker/volumes", "xfs", ("noatime",), 0o701, 0)
+
+# A host in a directory: `mounted/<name>` and `fstab/<name>` hold a device's name, `devices/<name>` its UUID.
+TOOLS = {
+    "mountpoint": 'shift 2; test -e "$HOST/mounted/$(basename "$1")"',
+    "mount": 'shift; echo "$1" >> "$HOST/log"; cp "$HOST/fstab/$(basename "$1")" "$HOST/mounted/"',
+    "findmnt": 'for path; do :; done; cat "$HOST/mounted/$(basename "$path")"',
+    "blkid": 'for path; do :; done; cat "$HOST/devices/$path"',
+}
+
+
+class Host:
+    def __init__(self, top):
+        self.top = top
+        for name in ("bin", "mounted", "fstab", "devices"):
+            (top / name).mkdir()
+        for name, text in TOOLS.items():
+            self.write(f"bin/{name}", f"#!/bin/sh\n{text}\n", 0o755)
+        for name in ("sh", "cat", "cp", "tail", "basename", "test", "echo"):
+            (top / "bin" / name).symlink_to(shutil.which(name))
+        self.write("guard", guard.PROGRAM_TEXT)
+        self.write("log", "")
+
+    def write(self, name, text, mode=0o644):
+        (self.top / name).write_text(text, encoding="utf-8")
+        (self.top / name).chmod(mode)
+
+    def run(self, *arguments):
+        environment = {"PATH": str(self.top / "bin"), "HOST": str(self.top)}
+        return subprocess.run(["/bin/sh", self.top / "guard", *arguments], env=environment, capture_output=True, text=True, check=False)
+
+    @property
+    def mounts_made(self):
+        return (self.top / "log").read_text(encoding="utf-8").split()
+
+
+@pytest.fixture
+def host(tmp_path):
+    host = Host(tmp_path)
+    for place, device, uuid in (("overlay2", "sdb1", "aaaa"), ("volumes", "sdb2", "bbbb")):
+        host.write(f"fstab/{place}", f"{device}\n")
+        host.write(f"devices/{device}", f"{uuid}\n")
+    return host
+
+
+PAIRS = ("/docker/overlay2", "aaaa", "/docker/volumes", "bbbb")
+
+
+def test_what_is_missing_is_mounted(host):
+    host.write("mounted/volumes", "sdb2\n")
+    done = host.run(*PAIRS)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert host.mounts_made == ["/docker/overlay2"]
+
+
+def test_nothing_is_mounted_twice(host):
+    assert [host.run(*PAIRS).returncode for _time in range(2)] == [0, 0]
+    assert host.mounts_made == ["/docker/overlay2", "/docker/volumes"]
+
+
+def test_a_failing_mount_keeps_docker_from_starting(host):
+    (host.top / "fstab" / "overlay2").unlink()
+    done = host.run(*PAIRS)
+    assert done.returncode == 1
+    assert "mount-guard: /docker/overlay2 is not mounted and mounting it failed; Docker is not started without it" in done.stderr
+    assert host.mounts_made == ["/docker/overlay2"]
+
+
+@pytest.mark.parametrize("place", ["overlay2", "volumes"])
+def test_another_filesystem_is_refused(host, place):
+    host.write(f"mounted/{place}", "sdc1\n")
+    host.write("devices/sdc1", "cccc\n")
+    done = host.run(*PAIRS)
+    assert done.returncode == 1
+    assert f"/docker/{place} has the filesystem cccc from sdc1 instead of" in done.stderr
+
+
+def test_the_topmost_mount_counts(host):
+    host.write("devices/sdc1", "cccc\n")
+    host.write("mounted/overlay2", "sdc1\nsdb1\n")
+    host.write("mounted/volumes", "sdb2\n")
+    assert host.run(*PAIRS).returncode == 0
+    host.write("mounted/overlay2", "sdb1\nsdc1\n")
+    assert host.run(*PAIRS).returncode == 1
+
+
+def test_a_source_that_cannot_be_probed_is_refused(host):
+    host.write("mounted/overlay2", "tmpfs\n")
+    done = host.run(*PAIRS)
+    assert done.returncode == 1
+    assert "has the filesystem none from tmpfs" in done.stderr
+
+
+def test_the_drop_in_names_every_place_with_its_uuid():
+    text = guard.drop_in([LAYERS, VOLUMES])
+    assert "RequiresMountsFor=/var/lib/docker/overlay2 /var/lib/docker/volumes\n" in text
+    assert f"ExecStartPre=+{guard.PROGRAM} /var/lib/docker/overlay2 aaaa /var/lib/docker/volumes {guard.UUID_NOT_KNOWN_YET}\n" in text
+
+
+def test_both_daemons_are_guarded_by_one_program():
+    files = guard.files([LAYERS])
+    assert {os.path.basename(os.path.dirname(path)) for path in files} == {"bulkhead", "containerd.service.d", "docker.service.d"}
+    assert {mode for path, (_text, mode) in files.items() if path == guard.PROGRAM} == {0o755}
+    assert len({text for path, (text, _mode) in files.items() if path != guard.PROGRAM}) == 1
