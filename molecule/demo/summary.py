@@ -10,7 +10,7 @@ import sys
 IMAGE = "lab/busybox"
 IMAGE_TAR = "/usr/share/bulkhead-lab/busybox.tar"
 DATA_ROOT = "/var/lib/docker"
-STATUS = ("Uid", "NoNewPrivs", "Seccomp", "CapEff")
+STATUS = ("NoNewPrivs", "Seccomp", "CapEff")
 
 
 class Host:
@@ -23,8 +23,16 @@ class Host:
             raise RuntimeError(f"`{' '.join(command)}` failed on {self.container}: {done.stderr.strip()}")
         return done.stdout.strip()
 
-    def in_container(self, *command: str) -> str:
-        return self.run("docker", "run", "--rm", "--network", "none", "--user", "nobody", IMAGE, *command)
+    def in_container(self, *command: str, user: str = "root") -> str:
+        return self.run("docker", "run", "--rm", "--network", "none", "--user", user, IMAGE, *command)
+
+    def uid_of_container_root(self) -> str:
+        """The uid that the host sees for a process of root in a container."""
+        name = self.run("docker", "run", "--detach", "--rm", IMAGE, "sleep", "60")
+        try:
+            return self.run("stat", "--format", "%u", f"/proc/{self.run('docker', 'inspect', '--format', '{{.State.Pid}}', name)}")
+        finally:
+            self.run("docker", "kill", name)
 
 
 def section(title: str, lines: list[str]) -> None:
@@ -52,12 +60,13 @@ def engine(host: Host) -> list[str]:
 
 def container_view(host: Host) -> list[str]:
     status = dict(line.split(":", 1) for line in host.in_container("cat", "/proc/self/status").splitlines())
-    user = host.in_container("/bin/id-suid", "-u")
+    user = host.in_container("/bin/id-suid", "-u", user="nobody")
     return [
+        f"root             is uid {host.uid_of_container_root()} on the host",
         f"uid_map          {' '.join(host.in_container('cat', '/proc/self/uid_map').split())}",
         *(f"{name:<16} {' '.join(status[name].split())}" for name in STATUS),
         f"setuid program   run by nobody (65534) it is {'still nobody' if user == '65534' else f'user {user}'}",
-        *(f"mount            {line}" for line in host.in_container("sh", "-c", "grep -E ' / | /etc/' /proc/self/mounts | cut -c1-110").splitlines()),
+        *(f"mount            {line}" for line in host.in_container("sh", "-c", "grep ' / ' /proc/self/mounts | cut -c1-110").splitlines()),
     ]
 
 
