@@ -42,6 +42,13 @@ options:
     description: The user of C(userns-remap), whose ranges decide the effective root; empty without it.
     type: str
     default: dockremap
+  userns_start:
+    description: The first id that a new range of the user is to have; see M(bulkhead.docker.docker_subid).
+    type: int
+  userns_count:
+    description: How many ids a new range of the user gets.
+    type: int
+    default: 65536
   wipe:
     description: Devices whose content may be destroyed. A device that is in use is refused all the same.
     type: list

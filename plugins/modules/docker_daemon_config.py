@@ -36,10 +36,10 @@ options:
     required: true
   seccomp_profile:
     description:
-      - V(builtin) for the engine's own profile, or the JSON text of a profile.
-      - A text is checked, written to C(/etc/docker/seccomp-bulkhead.json), and named by C(seccomp-profile).
+      - V(builtin) for the engine's own profile, or a profile, as JSON text or as a dictionary.
+      - A profile is checked, written to C(/etc/docker/seccomp-bulkhead.json), and named by C(seccomp-profile).
       - A profile that would switch the filter off, such as an empty object, is refused.
-    type: str
+    type: raw
     default: builtin
   image_store:
     description:
@@ -189,7 +189,7 @@ effective_root:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store, seccomp
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
     daemon_plan,
@@ -204,7 +204,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "settings": {"type": "dict", "required": True},
-            "seccomp_profile": {"type": "str", "default": daemon_plan.BUILTIN},
+            "seccomp_profile": {"type": "raw", "default": daemon_plan.BUILTIN},
             "image_store": {"type": "str", "choices": list(image_store.STORES), "default": ""},
             "restart": {"type": "str", "choices": ["auto", "defer"], "default": "auto"},
             "start": {"type": "bool", "default": True},
@@ -219,7 +219,7 @@ def main():
     host = Daemon(params["config_file"])
     request = daemon_plan.Request(
         settings=params["settings"],
-        seccomp_profile=params["seccomp_profile"],
+        seccomp_profile=seccomp.text_of(params["seccomp_profile"]),
         image_store=params["image_store"],
         may_restart=params["restart"] == "auto",
         may_start=params["start"],

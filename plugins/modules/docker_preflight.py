@@ -25,7 +25,9 @@ options:
     elements: dict
     default: []
   settings:
-    description: The keys for daemon.json, as M(bulkhead.docker.docker_daemon_config) takes them.
+    description:
+      - The keys for daemon.json, as M(bulkhead.docker.docker_daemon_config) takes them; without any the daemon is not judged.
+      - Their C(data-root) and C(userns-remap) have to be O(data_root) and O(userns_remap).
     type: dict
     default: {}
   image_store:
@@ -33,6 +35,10 @@ options:
     type: str
     choices: [overlay2, containerd, '']
     default: overlay2
+  seccomp_profile:
+    description: The seccomp profile, as M(bulkhead.docker.docker_daemon_config) takes it.
+    type: raw
+    default: builtin
 """
 
 EXAMPLES = r"""
@@ -44,6 +50,7 @@ EXAMPLES = r"""
       - name: volumes
     settings:
       live-restore: true
+      userns-remap: dockremap
 """
 
 RETURN = r"""
@@ -57,22 +64,22 @@ import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
-    daemon_config,
     image_store,
     packages,
     preflight,
     problems,
-    versions,
+    seccomp,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
     daemon_facts,
-    engine,
+    daemon_plan,
     facts,
     files,
     storage_options,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
 
 
 def _package_problems(params):
@@ -90,14 +97,40 @@ def _package_problems(params):
     return list(packages.plan(wanted, known, upgrade=False).problems)
 
 
-def _daemon_problems(params, found):
-    reported = found.engine_version or engine.coming_version()
-    version = versions.parse(reported) if reported else versions.NEWEST_KNOWN
+def _contradictions(params):
+    """Settings that would take the daemon past the filesystems that storage makes for it."""
+    settings = params["settings"]
+    asked = {
+        "data-root": ("/" + str(settings.get("data-root") or daemon_facts.DEFAULT_DATA_ROOT).strip("/"), "/" + params["data_root"].strip("/")),
+        "userns-remap": (settings.get("userns-remap") or "", params["userns_remap"]),
+    }
+    return [
+        problems.Problem(
+            key,
+            f"is '{daemon}' for dockerd but '{storage}' for its filesystems, which would then lie beside Docker's data; set docker_daemon_{variable} "
+            f"and docker_storage_{variable} alike, and leave {key} out of docker_daemon_settings",
+        )
+        for key, (daemon, storage) in asked.items()
+        for variable in [key.replace("-", "_")]
+        if daemon != storage
+    ]
+
+
+def _daemon_problems(params):
+    request = daemon_plan.Request(
+        settings=params["settings"],
+        seccomp_profile=seccomp.text_of(params["seccomp_profile"]),
+        image_store=params["image_store"],
+        # Users, ranges and packages are still to come.
+        predicting=True,
+    )
+    if not request.settings:
+        return seccomp.problems(request.seccomp_profile) if request.seccomp_profile != daemon_plan.BUILTIN else []
     try:
-        wanted = image_store.pinned(params["settings"], params["image_store"], version)
-    except ValueError as error:
-        return [problems.Problem("image store", str(error))]
-    return daemon_config.problems(wanted, version, daemon_facts.context(found.swarm))
+        daemon_plan.make(Daemon(), request)
+    except daemon_plan.Refused as refused:
+        return [*_contradictions(params), *refused.problems]
+    return _contradictions(params)
 
 
 def main():
@@ -107,7 +140,8 @@ def main():
             **storage_options.ARGUMENTS,
             "packages": {"type": "list", "elements": "dict", "default": []},
             "settings": {"type": "dict", "default": {}},
-            "image_store": {"type": "str", "default": "overlay2", "choices": ["overlay2", "containerd", ""]},
+            "image_store": {"type": "str", "default": "overlay2", "choices": list(image_store.STORES)},
+            "seccomp_profile": {"type": "raw", "default": daemon_plan.BUILTIN},
         },
         supports_check_mode=True,
     )
@@ -120,7 +154,7 @@ def main():
             own_names=tuple(entry.name for entry in request.entries),
             backends=tuple(entry.backend for entry in request.entries),
         )
-        reasons = [*preflight.problems(found, asked), *request.plan().problems, *_package_problems(params), *_daemon_problems(params, found)]
+        reasons = [*preflight.problems(found, asked), *request.plan().problems, *_package_problems(params), *_daemon_problems(params)]
     except (commands.CommandError, files.FileError) as error:
         module.fail_json(msg=f"{error}.")
     if reasons:

@@ -101,13 +101,22 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
 )
 
 
+def _units_in_the_way(plan):
+    """Return the units that must not run during the steps; a line in fstab alone disturbs nobody."""
+    if all(step.action == "fstab" for step in plan.steps):
+        return []
+    moves_containerd = any(target.name == "containerd" and not target.mounted for target in plan.targets)
+    # The socket first, or a client's next call would start the service again.
+    return ["docker.socket", "docker.service", *(["containerd.service"] if moves_containerd else [])]
+
+
 def main():
     """Gather, plan, report."""
     module = AnsibleModule(argument_spec=storage_options.ARGUMENTS, supports_check_mode=True)
     try:
         request = storage_options.read(module.params)
         plan = request.plan()
-    except (commands.CommandError, files.FileError) as error:
+    except (commands.CommandError, files.FileError, OSError) as error:
         module.fail_json(msg=f"{error}.")
     if plan.problems:
         module.fail_json(msg=problems.summary(plan.problems), problems=[str(problem) for problem in plan.problems])
@@ -121,7 +130,7 @@ def main():
         steps=[{"action": step.action, "text": step.text, "device": step.device, **step.arguments} for step in plan.steps],
         root_gid=request.mapping.root_gid if request.mapping else 0,
         ranges_ready=request.ranges_ready,
-        docker_units=[unit for unit in ("docker.socket", "docker.service") if plan.steps and systemd.is_active(unit)],
+        docker_units=[unit for unit in _units_in_the_way(plan) if systemd.is_active(unit)],
         missing_packages=missing,
         claims=storage.claims_for(plan.steps),
     )

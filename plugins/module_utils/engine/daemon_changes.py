@@ -24,7 +24,7 @@ RELOAD = daemon_keys.RELOAD
 RESTART = daemon_keys.RESTART
 FORCES = (LIVE, RELOAD, RESTART)
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_CREDENTIALS = re.compile(r"(?<=://)\S+(?=@)")
 _SECRET_OPTIONS = ("splunk-token", "logentries-token")
 
 

@@ -12,6 +12,7 @@ consecutive container ids; the group file is searched with the *user's* name too
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
@@ -23,6 +24,7 @@ HIGHEST_ID = 2**32 - 2
 # A container needs ids up to nobody (65534) or unpacking most images fails.
 SMALLEST_COUNT = 65536
 # Names that dockerd understands otherwise than as a user with ranges (moby: daemon/daemon_unix.go, setupRemappedRoot).
+_USER = re.compile(r"[a-z_][a-z0-9_-]*\$?")
 RESERVED_USERS = {
     "default": "is 'default', with which dockerd picks ranges itself without looking who owns them; name a user, such as dockremap",
     "root": "is 'root', with which dockerd does not remap at all; name a user of its own, such as dockremap",
@@ -203,6 +205,8 @@ def plan(
     own_gid = of_owner(gid_ranges, user, user_number)
     additions: dict[str, Range | None] = {"uid": None, "gid": None}
 
+    if not _USER.fullmatch(user):
+        problems.append(Problem("userns-remap", f"is '{user}'; write the name of one user, without a group and not as a number"))
     if user in RESERVED_USERS:
         problems.append(Problem("userns-remap", RESERVED_USERS[user]))
     if count < SMALLEST_COUNT:

@@ -38,12 +38,16 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """What the package system knows of a package; empty strings where it is not installed or not available."""
+    """What the package system knows of a package; empty strings where it is not installed or not available.
+
+    The state is dpkg's own word for what it left the package in (dpkg-query(1), Status-Status).
+    """
 
     installed: str = ""
     candidate: str = ""
     available: tuple[str, ...] = ()
     held: bool = False
+    state: str = "installed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +74,14 @@ def plan(wanted: t.Sequence[Wanted], known: t.Mapping[str, Known], upgrade: bool
         Problem(name, f"{known[name].installed} is installed and brings the same programs as this set; remove it first, or do not use this role on that host")
         for name in FOREIGN
         if name in known and known[name].installed
+    ]
+    problems += [
+        Problem(
+            package.name,
+            f"is {known[package.name].state}: an installation was interrupted; run 'dpkg --configure -a' and 'apt-get --fix-broken install' first",
+        )
+        for package in wanted
+        if package.name in known and known[package.name].state != "installed"
     ]
     install: list[str] = []
     changes: list[str] = []

@@ -44,6 +44,11 @@ _OPERATORS = (
 _SYSCALL = re.compile(r"[a-z_][a-z0-9_]*")
 
 
+def text_of(given: t.Any) -> str:
+    """Return the text of a profile that may come as text or, as older templating has it, as what the text says."""
+    return given if isinstance(given, str) else json.dumps(given, indent=2)
+
+
 def problems(text: str, where: str = "seccomp_profile") -> list[Problem]:
     """Return what forbids the use of a profile; nothing where it can be used.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+import stat
 import time
 import typing as t
 
@@ -87,6 +88,7 @@ class Daemon:
         self.config_file = config_file
         self.seccomp_file = SECCOMP_FILE
         self._api: DockerApi | None = None
+        self._modes: dict[str, int] = {}
 
     def engine_version(self) -> str | None:
         """Return the version of the installed dockerd, or None where there is none."""
@@ -103,15 +105,16 @@ class Daemon:
         return Files(files.read_text(self.config_file), files.read_text(self.seccomp_file))
 
     def write_files(self, wanted: Files) -> None:
-        """Make both files what is wanted, each whole or not at all."""
+        """Make both files what is wanted, each whole or not at all; a mode tighter than ours stays."""
         present = self.read_files()
+        self._remember_modes()
         for path, before, after in (
             (self.seccomp_file, present.seccomp, wanted.seccomp),
             (self.config_file, present.config, wanted.config),
         ):
             if after is not None and after != before:
                 files.ensure_directory(os.path.dirname(path))
-                files.write_text(path, after, mode=0o644)
+                files.write_text(path, after, mode=self._modes.get(path, 0o644))
         # Taken away last: until the configuration is replaced it may still name the profile.
         for path, before, after in (
             (self.config_file, present.config, wanted.config),
@@ -119,6 +122,12 @@ class Daemon:
         ):
             if after is None and before is not None:
                 files.remove(path)
+
+    def _remember_modes(self) -> None:
+        # Kept for as long as we live: a file that is taken away may have to be put back.
+        for path in (self.config_file, self.seccomp_file):
+            if os.path.lexists(path):
+                self._modes[path] = stat.S_IMODE(os.lstat(path).st_mode) & 0o644
 
     def written(self) -> float:
         """Return when the younger of both files was written, in seconds since the epoch; 0 where neither exists."""
@@ -205,6 +214,16 @@ class Daemon:
         """Restart dockerd and return whether systemd says that it is up."""
         return self._bring_up(systemd.restart, timeout)
 
+    def stop(self) -> bool:
+        """Stop dockerd and the socket that would start it again, and return whether it is down, with no failure on record."""
+        try:
+            systemd.stop(SOCKET_UNIT, UNIT)
+        except commands.CommandError:
+            return False
+        systemd.reset_failed(UNIT)
+        unit = self.unit()
+        return not (unit.active or unit.failing)
+
     def _bring_up(self, action: t.Callable[..., commands.CommandResult], timeout: float) -> bool:
         # The daemon may listen elsewhere afterwards.
         if self._api is not None:
@@ -227,7 +246,8 @@ class Daemon:
                 config = daemon_json.parse(self.read_files().config or "")
             except daemon_json.DaemonJsonError:
                 config = {}
-            listeners = [*self.unit().flags.get("host", []), *config.get("hosts", [])]
+            hosts = config.get("hosts")
+            listeners = [*self.unit().flags.get("host", []), *(hosts if isinstance(hosts, list) else [])]
             sockets = [value for value in listeners if str(value).startswith("unix://")]
             self._api = DockerApi(sockets[0] if sockets else DEFAULT_SOCKET)
         return self._api

@@ -76,12 +76,11 @@ def problems(config: Config, root: str | None, predicting: bool, own_seccomp: st
     Args:
         config: the whole configuration; values of a wrong type are passed over, others report them.
         root: the effective root, where the engine keeps its managed plugins.
-        predicting: whether users and ranges may still be made before the real run (check mode).
+        predicting: whether users, ranges and programs may still come before the real run (check mode, preflight).
         own_seccomp: the path of the profile that this run writes itself.
     """
-    found = [] if predicting else _user_problems(config)
+    found = [] if predicting else [*_user_problems(config), *_program_problems(config)]
     found += _file_problems(config, own_seccomp)
-    found += _program_problems(config)
     group = config.get("group")
     if (
         isinstance(group, str)

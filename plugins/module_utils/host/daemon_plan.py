@@ -45,6 +45,18 @@ class DaemonError(Exception):
     """The run cannot go on or has failed; the message is for the user and complete."""
 
 
+class Refused(DaemonError):
+    """The request cannot be carried out and nothing was written.
+
+    Attributes:
+        problems: all reasons.
+    """
+
+    def __init__(self, reasons: t.Iterable[Problem]) -> None:
+        self.problems = tuple(dict.fromkeys(reasons))
+        super().__init__(problems.summary(self.problems))
+
+
 @dataclasses.dataclass(frozen=True)
 class Request:
     """What is asked for.
@@ -120,7 +132,7 @@ def make(host: Daemon, request: Request) -> Plan:
     try:
         current = daemon_json.parse(found.config or "")
     except daemon_json.DaemonJsonError as error:
-        raise DaemonError(f"{host.config_file} is not a configuration: {error}.") from error
+        raise Refused([Problem(host.config_file, f"is not a configuration: {error}")]) from error
     state, damage = host.read_state()
     if damage:
         warnings.append(damage)
@@ -162,7 +174,7 @@ def make(host: Daemon, request: Request) -> Plan:
     if hidden:
         refused.append(Problem("storage-driver", hidden))
     if refused:
-        raise DaemonError(problems.summary(list(dict.fromkeys(refused))))
+        raise Refused(refused)
 
     wanted = Files(_text(found.config, current, config), _profile(request, found, config, host))
     changes = daemon_changes.changes(current, config, version)
@@ -208,7 +220,7 @@ def _version(host: Daemon, request: Request, warnings: list[str]) -> tuple[str |
         try:
             return reported, versions.parse(reported)
         except ValueError as error:
-            raise DaemonError(f"dockerd's version cannot be read: {error}.") from error
+            raise Refused([Problem("dockerd", f"has a version that cannot be read: {error}")]) from error
     if not request.predicting:
         raise DaemonError("dockerd is not installed on this host; install the Docker engine first.")
     coming = host.coming_version()
@@ -251,7 +263,7 @@ def _hidden_data(
     if root is None and before.get(key) == after.get(key):
         return []
     held = host.inventory(old_root)
-    if not held.any or (root is not None and host.inventory(root).any):
+    if not held.any:
         return []
     return [
         Problem(
@@ -346,4 +358,4 @@ def _validate(host: Daemon, plan: Plan, request: Request) -> None:
         config.pop("userns-remap", None)
     said = host.validate(daemon_json.render(config), plan.unit)
     if said:
-        raise DaemonError(f"Refused, nothing was written: dockerd's own check says: {said}.")
+        raise Refused([Problem("dockerd's own check says", said)])

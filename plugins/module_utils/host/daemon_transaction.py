@@ -205,10 +205,13 @@ class Transaction:
         )
 
     def _back(self, what: str, reason: str, broken_before: str) -> t.NoReturn:
-        """Go back to the files that worked, restart, and say everything in one message."""
+        """Go back to the files that worked and to a daemon that runs or rests as before, and say everything in one message."""
         target = self._target()
         said = f"{what[0].upper()}{what[1:]}: {reason or 'its journal holds no reason'}."
-        if target == self._host.read_files():
+        rested = not (self._plan.unit.active or self._plan.unit.failing)
+        # Before the files go: a daemon that is started again and again would find none and run unhardened.
+        stopped = rested and self._host.stop()
+        if not rested and target == self._host.read_files():
             self._save(pending=RESTART)
             before = f" It was already failing before this run: {broken_before}." if broken_before else ""
             raise DaemonError(
@@ -222,6 +225,20 @@ class Transaction:
                 f"{said} The old files could not be restored either: {error}; put {self._host.config_file} right by "
                 "hand."
             ) from error
+        restored = (
+            f"{self._host.config_file} was restored to what it held before"
+            if target == self._plan.found
+            else f"{self._host.config_file} was restored to the last configuration that worked"
+        )
+        if rested:
+            self._save(
+                pending="",
+                managed=self._plan.state.managed,
+                since=self._plan.state.since,
+                unapplied=self._plan.state.unapplied,
+            )
+            now = "is stopped, as it was before" if stopped else "does not stop; stop docker.socket and docker.service by hand"
+            raise DaemonError(f"{said} {restored}; the daemon {now}.")
         cursor = self._host.journal_cursor()
         up = self._host.restart(self._request.probe_timeout + 60)
         serves = up and self._await_info()[0] is not None
@@ -231,11 +248,6 @@ class Transaction:
             managed=self._plan.state.managed,
             since=self._plan.state.since,
             unapplied=self._plan.state.unapplied,
-        )
-        restored = (
-            f"{self._host.config_file} was restored to what it held before"
-            if target == self._plan.found
-            else f"{self._host.config_file} was restored to the last configuration that worked"
         )
         if serves:
             raise DaemonError(f"{said} {restored}, and the daemon serves again with it.")

@@ -10,6 +10,7 @@ device itself.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -27,7 +28,8 @@ _EDGE = 1024 * 1024
 def probe(path: str) -> dict[str, str]:
     """Return what blkid reads from a device or image itself, such as TYPE, UUID, PTTYPE, PART_ENTRY_NAME."""
     shown = commands.run(["blkid", "--probe", "--output", "export", "--", path], check=False)
-    found = {}
+    # Status 8: several signatures contradict each other, and blkid names none (blkid(8)).
+    found = {"TYPE": "contradicting signatures"} if shown.rc == 8 else {}
     for line in shown.stdout.splitlines():
         key, separator, value = line.partition("=")
         if separator:
@@ -35,12 +37,13 @@ def probe(path: str) -> dict[str, str]:
     return found
 
 
-def look_at(name: str, with_content: bool = False) -> Device | None:
+def look_at(name: str, with_content: bool = False, claims: t.Collection[str] = ()) -> Device | None:
     """Return everything the planner must know of a block device, or None when there is none of that name.
 
     Args:
         name: a path below /dev; links are resolved.
         with_content: also look into its filesystem, for devices that are to be adopted as they are.
+        claims: partitions that an interrupted run was still making; their filesystems are looked into as well.
     """
     path = os.path.realpath(name)
     try:
@@ -52,12 +55,13 @@ def look_at(name: str, with_content: bool = False) -> Device | None:
     size = _number(f"{_SYSFS}/{kernel_name}/size") * _SECTOR
     probed = probe(path)
     signatures = _signatures(path)
-    partitions = tuple(_partitions(kernel_name))
+    partitions = tuple(_partitions(kernel_name, claims))
     filesystem = probed.get("TYPE", "")
     return Device(
         path=path,
         size=size,
         is_partition=os.path.exists(f"{_SYSFS}/{kernel_name}/partition"),
+        parent=_parent(kernel_name),
         read_only=_number(f"{_SYSFS}/{kernel_name}/ro") == 1,
         signatures=signatures,
         table=probed.get("PTTYPE", ""),
@@ -91,6 +95,12 @@ def free_bytes(directory: str) -> int:
     return status.f_bavail * status.f_frsize
 
 
+def _parent(name: str) -> str:
+    if not os.path.exists(f"{_SYSFS}/{name}/partition"):
+        return ""
+    return "/dev/" + os.path.basename(os.path.dirname(os.path.realpath(f"{_SYSFS}/{name}")))
+
+
 def numbers(path: str) -> str:
     """Return a device's major:minor as the kernel writes it, or nothing when the path is no block device."""
     try:
@@ -108,7 +118,7 @@ def _signatures(path: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(signature.get("type") or "an unknown signature") for signature in found))
 
 
-def _partitions(disk: str) -> t.Iterator[Partition]:
+def _partitions(disk: str, claims: t.Collection[str]) -> t.Iterator[Partition]:
     base = f"{_SYSFS}/{disk}"
     names = [name for name in os.listdir(base) if os.path.exists(f"{base}/{name}/partition")] if os.path.isdir(base) else []
     for name in sorted(names, key=lambda name: _number(f"{base}/{name}/partition")):
@@ -123,24 +133,32 @@ def _partitions(disk: str) -> t.Iterator[Partition]:
             label=probed.get("PART_ENTRY_NAME", ""),
             signature=probed.get("TYPE", "") or probed.get("PTTYPE", ""),
             uuid=probed.get("UUID", ""),
+            blank=os.path.exists(path) and _edges_are_zero(path, size),
+            content=tuple(_content(path, probed["TYPE"])) if path in claims and probed.get("TYPE") in ("ext4", "xfs") else (),
         )
 
 
-def _users(disk: str) -> t.Iterator[str]:
+def _users(disk: str) -> list[str]:
     base = f"{_SYSFS}/{disk}"
     names = [disk, *(name for name in os.listdir(base) if os.path.exists(f"{base}/{name}/partition"))]
     numbers_of = {_text(f"{_SYSFS}/{name}/dev"): name for name in names}
-    for mount in mounts.mountinfo():
-        if mount.number in numbers_of:
-            yield f"/dev/{numbers_of[mount.number]} is mounted on {mount.target}"
+    found = [f"/dev/{numbers_of[mount.number]} is mounted on {mount.target}" for mount in mounts.mountinfo() if mount.number in numbers_of]
     with open("/proc/swaps", encoding="utf-8") as handle:
-        for line in handle.readlines()[1:]:
-            if numbers(line.split()[0]) in numbers_of:
-                yield f"{line.split()[0]} is swap space"
+        found += [f"{line.split()[0]} is swap space" for line in handle.readlines()[1:] if numbers(line.split()[0]) in numbers_of]
     for name in names:
         holders = f"{_SYSFS}/{name}/holders"
         for holder in sorted(os.listdir(holders)) if os.path.isdir(holders) else []:
-            yield f"/dev/{name} belongs to {_text(f'{_SYSFS}/{holder}/dm/name') or holder}"
+            found.append(f"/dev/{name} belongs to {_text(f'{_SYSFS}/{holder}/dm/name') or holder}")
+    return found or [f"/dev/{name} is held by the kernel, such as for a mount of another namespace, btrfs or ZFS" for name in names if _is_held(f"/dev/{name}")]
+
+
+def _is_held(path: str) -> bool:
+    # The kernel lets nobody else open exclusively what it has mounted or made a member of something (open(2), O_EXCL).
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
 
 
 def _edges_are_zero(path: str, size: int) -> bool:

@@ -18,28 +18,30 @@ import typing as t
 
 # Drivers that moby has had; each keeps its layers in a directory of its own name below the root.
 _GRAPH_DRIVERS = ("overlay2", "fuse-overlayfs", "btrfs", "zfs", "vfs", "overlay", "aufs", "devicemapper")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _REMAPPED = re.compile(r"\d+\.\d+")
 
 
 @dataclasses.dataclass(frozen=True)
 class DockerData:
-    """What one root holds; counts of containers, volumes, images and layers, and whether a swarm state is there."""
+    """What one root holds; counts of containers, volumes, images, layers and plugins, and whether a swarm state is there."""
 
     root: str
     containers: int = 0
     volumes: int = 0
     images: int = 0
     layers: int = 0
+    plugins: int = 0
     swarm: bool = False
 
     @property
     def any(self) -> bool:
         """Tell whether anything would be lost or hidden with this root."""
-        return bool(self.containers or self.volumes or self.images or self.layers or self.swarm)
+        return bool(self.containers or self.volumes or self.images or self.layers or self.plugins or self.swarm)
 
     def describe(self) -> str:
         """Return the contents in words, such as ``2 containers and 1 volume``."""
-        counted = [(self.containers, "container"), (self.volumes, "volume"), (self.images, "image"), (self.layers, "layer")]
+        counted = [(self.containers, "container"), (self.volumes, "volume"), (self.images, "image"), (self.layers, "layer"), (self.plugins, "plugin")]
         words = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counted if count]
         if self.swarm:
             words.append("the state of a swarm")
@@ -56,6 +58,7 @@ def inventory(root: str) -> DockerData:
         volumes=sum(1 for path in _entries(root, "volumes") if _is_volume(path)),
         images=_images(root),
         layers=sum(1 for driver in _GRAPH_DRIVERS for path in _entries(root, driver) if _is_layer(path)),
+        plugins=sum(1 for path in _entries(root, "plugins") if _DIGEST.fullmatch(os.path.basename(path))),
         swarm=any(name.startswith("docker-state") or name == "state.json" for name in _names(os.path.join(root, "swarm"))),
     )
 

@@ -12,8 +12,8 @@ import typing as t
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import packages
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands
 
-# dpkg-query's state of a package whose files are in place.
-_INSTALLED = "installed"
+# dpkg's states of a package of which at most configuration files are there.
+_ABSENT = ("not-installed", "config-files")
 
 
 def apt_is_here() -> bool:
@@ -27,8 +27,8 @@ def known(names: t.Sequence[str]) -> dict[str, packages.Known]:
     shown = commands.run(["dpkg-query", "--show", "--showformat", "${Package}\t${db:Status-Status}\t${db:Status-Want}\t${Version}\n", *names], check=False)
     for line in shown.stdout.splitlines():
         name, status, want, version = line.split("\t")
-        if status == _INSTALLED:
-            installed[name] = (version, want == "hold")
+        if status not in _ABSENT:
+            installed[name] = (version, want == "hold", status)
     offered: dict[str, list[str]] = {}
     candidates = {}
     name = ""
@@ -44,7 +44,7 @@ def known(names: t.Sequence[str]) -> dict[str, packages.Known]:
             offered.setdefault(name, []).append(line.replace("***", "").split()[0])
     result = {}
     for name in names:
-        version, held = installed.get(name, ("", False))
+        version, held, state = installed.get(name, ("", False, "installed"))
         if version or candidates.get(name):
-            result[name] = packages.Known(version, candidates.get(name, ""), tuple(offered.get(name, ())), held)
+            result[name] = packages.Known(version, candidates.get(name, ""), tuple(offered.get(name, ())), held, state)
     return result

@@ -14,8 +14,15 @@ import re
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import Mapping
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, disks, docker_data, files, mounts
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage import facts, layout, plan
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    daemon,
+    disks,
+    docker_data,
+    files,
+    mounts,
+)
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import backends, facts, guard, layout
 
 # What an interrupted run had begun to make; valid only until the next boot, because device names may change then.
 CLAIMS = "/var/lib/bulkhead/storage-claims.json"
@@ -31,18 +38,27 @@ _TOOLS = {
     "blkid": "util-linux",
     "fallocate": "util-linux",
 }
-# What an engine that was never used leaves in its directories.
-_SKELETON = re.compile(
-    r"buildkit|containerd|containers|image|network|overlay2|plugins|runtimes|swarm|tmp|tmp-old|trust|volumes|engine-id|rootfs|nuke-graph-directory"
-    r"|lost\+found|l|metadata\.db|backingFsBlockDev|tmpmounts|io\.containerd\..*|\d+\.\d+"
-)
+# What an engine that was never used leaves in each of its directories.
+_SKELETONS = {
+    "data-root": re.compile(
+        r"buildkit|containerd|containers|image|network|overlay2|plugins|runtimes|swarm|tmp|tmp-old|trust|volumes|engine-id|rootfs|lost\+found|\d+\.\d+"
+    ),
+    "containerd": re.compile(r"io\.containerd\..*|tmpmounts|opt|lost\+found"),
+    "overlay2": re.compile(r"l|backingFsBlockDev|lost\+found"),
+    "volumes": re.compile(r"metadata\.db|backingFsBlockDev|lost\+found"),
+    "containers": re.compile(r"lost\+found"),
+}
+# Debian's containerd makes these, empty, for plugins that nobody has installed yet.
+_CONTAINERD_OPT = ("opt/bin", "opt/lib")
+_CONTAINERD_TASKS = "/run/containerd/io.containerd.runtime.v2.task"
 
 
 def gather(entries: t.Sequence[layout.Entry], data_root: str, mapping: Mapping | None, loop_directory: str, wipe: t.Sequence[str] = ()) -> facts.HostStorage:
     """Look at everything on the host that the plan depends on, without changing anything."""
     probe = functools.lru_cache(maxsize=None)(disks.probe)
-    places = [layout.place(entry.name, data_root, mapping).mount_point for entry in entries]
-    devices = {entry.device: disks.look_at(entry.device, entry.backend == "existing") for entry in entries if entry.backend != "loop"}
+    claims = read_claims()
+    places = {entry.name: layout.place(entry.name, data_root, mapping).mount_point for entry in entries}
+    devices = {entry.device: disks.look_at(entry.device, entry.backend == "existing", claims) for entry in entries if entry.backend != "loop"}
     devices.update({name: disks.look_at(name) for name in wipe if name not in devices and name.startswith("/dev/")})
     existing_mounts = mounts.block_mounts(probe)
     mounted = {mount.target for mount in existing_mounts}
@@ -52,11 +68,12 @@ def gather(entries: t.Sequence[layout.Entry], data_root: str, mapping: Mapping |
         loop_free=disks.free_bytes(loop_directory),
         mounts=existing_mounts,
         fstab=mounts.fstab(),
-        bare={place: _foreign(place) for place in places if place not in mounted},
-        links={place: mounts.first_link(place) for place in places if mounts.first_link(place)},
+        bare={place: _foreign(name, place) for name, place in places.items() if place not in mounted},
+        links={place: mounts.first_link(place) for place in places.values() if mounts.first_link(place)},
         data=stored_data(entries, data_root),
         configured_data_root=configured_data_root(),
-        claims=read_claims(),
+        claims=claims,
+        guarded=guard.guarded(files.read_text(guard.DROP_IN.format(unit="docker.service")) or ""),
     )
 
 
@@ -74,17 +91,21 @@ def stored_data(entries: t.Sequence[layout.Entry], data_root: str) -> list[facts
     containerd = layout.PURPOSES["containerd"].directory
     if any(entry.name == "containerd" for entry in entries) and docker_data.containerd_holds_data(containerd):
         found.append(facts.StoredData(containerd, "containerd's images"))
+    if any(entry.name == "containerd" for entry in entries) and any(_names(os.path.join(_CONTAINERD_TASKS, space)) for space in _names(_CONTAINERD_TASKS)):
+        found.append(facts.StoredData(_CONTAINERD_TASKS, "containers that run"))
     return found
 
 
 def configured_data_root() -> str:
-    """Return the data-root that the host's daemon.json names, or nothing."""
+    """Return the data-root that the host's daemon.json or the flags of its unit name, or nothing."""
     try:
         config = json.loads(files.read_text(DAEMON_CONFIG) or "{}")
     except (ValueError, files.FileError):
-        return ""
+        # The daemon's own module says what is wrong with the file.
+        config = {}
     value = config.get("data-root") if isinstance(config, dict) else None
-    return value if isinstance(value, str) else ""
+    flags = daemon.Daemon().unit().flags.get("data-root", [""])
+    return value if isinstance(value, str) and value else flags[0]
 
 
 def read_claims() -> frozenset[str]:
@@ -98,7 +119,7 @@ def read_claims() -> frozenset[str]:
     return frozenset(str(path) for path in claims.get("paths", []))
 
 
-def claims_for(steps: t.Sequence[plan.Step]) -> dict[str, t.Any]:
+def claims_for(steps: t.Sequence[backends.Step]) -> dict[str, t.Any]:
     """Return what has to be noted down before the given steps are begun."""
     paths = {step.device for step in steps if step.action in ("partition", "allocate", "format")}
     paths |= {str(step.arguments["path"]) for step in steps if step.action == "partition"}
@@ -111,7 +132,7 @@ def boot_id() -> str:
         return handle.read().strip()
 
 
-def missing_packages(steps: t.Sequence[plan.Step]) -> list[str]:
+def missing_packages(steps: t.Sequence[backends.Step]) -> list[str]:
     """Return the packages, by their names in Debian and Fedora alike, of tools that the steps need and the host lacks."""
     needed = {"chattr", "blkid", "wipefs"}
     for step in steps:
@@ -124,9 +145,15 @@ def missing_packages(steps: t.Sequence[plan.Step]) -> list[str]:
     return sorted({_TOOLS[tool] for tool in needed if commands.find(tool) is None})
 
 
-def _foreign(place: str) -> list[str]:
+def _foreign(purpose: str, place: str) -> list[str]:
+    found = [name for name in _names(place) if not _SKELETONS[purpose].fullmatch(name)]
+    if purpose == "containerd":
+        found += [path for path in _CONTAINERD_OPT if _names(os.path.join(place, path))]
+    return found
+
+
+def _names(path: str) -> list[str]:
     try:
-        names = sorted(os.listdir(place))
+        return sorted(os.listdir(path))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [name for name in names if not _SKELETON.fullmatch(name)]

@@ -22,6 +22,8 @@ ARGUMENTS: dict[str, t.Any] = {
     "loop_directory": {"type": "path", "default": "/var/lib/bulkhead/loop"},
     "data_root": {"type": "path", "default": "/var/lib/docker"},
     "userns_remap": {"type": "str", "default": "dockremap"},
+    "userns_start": {"type": "int"},
+    "userns_count": {"type": "int", "default": id_ranges.DEFAULT_COUNT},
     "wipe": {"type": "list", "elements": "str", "default": []},
 }
 
@@ -62,9 +64,11 @@ def read(params: t.Mapping[str, t.Any]) -> Request:
     mapping = None
     ready = True
     if params["userns_remap"]:
-        user = params["userns_remap"].split(":")[0]
+        user = params["userns_remap"]
         uid_file, gid_file = subid_files.read()
-        ranges = id_ranges.plan(user, uid_file, gid_file, user_number=subid_files.account_number(user))
+        ranges = id_ranges.plan(
+            user, uid_file, gid_file, user_number=subid_files.account_number(user), start=params["userns_start"], count=params["userns_count"]
+        )
         problems += ranges.problems
         mapping = ranges.mapping
         ready = not (ranges.add_uid or ranges.add_gid) and subid_files.account_exists(user)

@@ -13,7 +13,15 @@ import typing as t
 
 @dataclasses.dataclass(frozen=True)
 class Partition:
-    """A partition; start and size in bytes, label is the GPT name, signature what blkid finds in it."""
+    """A partition as the kernel and a probe of its content show it.
+
+    Attributes:
+        start, size: in bytes.
+        label: the GPT name.
+        signature: what blkid finds in it.
+        blank: whether its first and last MiB hold only zero bytes.
+        content: names in the top directory of its filesystem, looked up only where an interrupted run was still making it.
+    """
 
     path: str
     number: int
@@ -23,6 +31,7 @@ class Partition:
     signature: str = ""
     uuid: str = ""
     blank: bool = True
+    content: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +41,7 @@ class Device:
     Attributes:
         path: the kernel's own path (links such as /dev/disk/by-id are resolved).
         size: in bytes.
+        parent: of a partition, the path of its disk.
         signatures: every signature that wipefs finds on the whole device.
         table: ``gpt``, ``dos`` or nothing.
         used_by: in words, everything that uses the device or one of its partitions: mounts, swap, mappings, arrays.
@@ -44,6 +54,7 @@ class Device:
     path: str
     size: int
     is_partition: bool = False
+    parent: str = ""
     read_only: bool = False
     signatures: tuple[str, ...] = ()
     table: str = ""
@@ -107,7 +118,8 @@ class HostStorage:
         links: by mount point, the first component of the path that is a symbolic link.
         data: Docker data in any root of the host.
         configured_data_root: what the daemon.json of the host says now, if anything.
-        claims: disks that an interrupted run had begun to partition.
+        claims: devices that an interrupted run had begun to make.
+        guarded: the mount points that the guards of the units name now.
     """
 
     devices: t.Mapping[str, Device | None] = dataclasses.field(default_factory=dict)
@@ -120,3 +132,4 @@ class HostStorage:
     data: t.Sequence[StoredData] = ()
     configured_data_root: str = ""
     claims: frozenset[str] = frozenset()
+    guarded: t.Sequence[str] = ()

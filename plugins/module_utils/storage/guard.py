@@ -55,6 +55,14 @@ def drop_in(targets: t.Sequence[Target]) -> str:
     return f"# Managed by the role bulkhead.docker.docker_storage.\n[Unit]\nRequiresMountsFor={paths}\n\n[Service]\nExecStartPre=+{PROGRAM} {pairs}\n"
 
 
+def guarded(text: str) -> tuple[str, ...]:
+    """Return the mount points that the text of a drop-in guards."""
+    for line in text.splitlines():
+        if line.startswith("RequiresMountsFor="):
+            return tuple(line.partition("=")[2].split())
+    return ()
+
+
 def files(targets: t.Sequence[Target]) -> dict[str, tuple[str, int]]:
     """Return every file that the guards consist of: from its path to its text and mode."""
     wanted = {PROGRAM: (PROGRAM_TEXT, 0o755)}

@@ -11,36 +11,18 @@ have been made by an earlier run for this very purpose. Our mark is the GPT name
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import Mapping, effective_root
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import format_size
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import backends
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout as layouts
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import (
-    Device,
-    FstabLine,
-    HostStorage,
-    Mount,
-    Partition,
-)
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.backends import Source, Step
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import FstabLine, HostStorage, Mount
 
-MIB = layouts.MIB
-# GPT keeps 34 sectors at the start and 33 at the end; a whole MiB each also keeps every partition aligned.
-_TABLE_RESERVE = MIB
 # What a loop image must leave on the filesystem that holds it.
-LOOP_RESERVE = 1024 * MIB
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """One thing to do, with the arguments of whoever does it and a sentence for people."""
-
-    action: str
-    text: str
-    device: str = ""
-    arguments: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+LOOP_RESERVE = layouts.GIB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +33,7 @@ class Target:
         device: what holds the filesystem.
         source: what fstab names: UUID=… or the path of a loop image; empty until the filesystem exists.
         mounted: whether it is mounted at its place now.
+        mounted_from: the device it is mounted from, which for a loop image is the loop device.
         in_fstab: whether fstab has exactly this line.
     """
 
@@ -64,6 +47,7 @@ class Target:
     source: str = ""
     uuid: str = ""
     mounted: bool = False
+    mounted_from: str = ""
     in_fstab: bool = False
 
 
@@ -75,16 +59,6 @@ class StoragePlan:
     targets: tuple[Target, ...] = ()
     steps: tuple[Step, ...] = ()
     problems: tuple[Problem, ...] = ()
-
-
-def partition_path(device: str, number: int) -> str:
-    """Return the kernel's path of a partition: a ``p`` stands before the number where the disk's name ends in a digit."""
-    return f"{device}{'p' if device[-1].isdigit() else ''}{number}"
-
-
-def partition_label(name: str) -> str:
-    """Return the GPT name by which a later run knows the partition as ours."""
-    return f"bulkhead-{name}"
 
 
 def compute(
@@ -104,16 +78,16 @@ def compute(
         wipe: devices whose content may be destroyed, by any of their names.
     """
     root = effective_root(data_root, mapping)
-    problems = _shared_devices(entries, host)
+    problems = backends.shared_devices(entries, host)
     steps: list[Step] = []
     targets: list[Target] = []
     by_disk: dict[str, list[layouts.Entry]] = {}
     for entry in entries:
         if entry.backend == "partition":
-            by_disk.setdefault(_resolved(entry.device, host), []).append(entry)
-    sources: dict[str, _Source] = {}
+            by_disk.setdefault(backends.resolved(entry.device, host), []).append(entry)
+    sources: dict[str, Source] = {}
     for on_disk in by_disk.values():
-        found, disk_steps, disk_problems = _plan_disk(on_disk, host.devices.get(on_disk[0].device), on_disk[0].device, wipe, host)
+        found, disk_steps, disk_problems = backends.on_disk(on_disk, host.devices.get(on_disk[0].device), on_disk[0].device, wipe, host)
         sources.update(found)
         steps += disk_steps
         problems += disk_problems
@@ -121,12 +95,12 @@ def compute(
     loop_total = 0
     for entry in entries:
         if entry.backend == "existing":
-            source, entry_problems = _plan_existing(entry, host)
+            source, entry_problems = backends.as_it_is(entry, host)
             problems += entry_problems
             if source:
                 sources[entry.name] = source
         elif entry.backend == "loop":
-            source, entry_steps, entry_problems, allocated = _plan_loop(entry, host, wipe)
+            source, entry_steps, entry_problems, allocated = backends.in_image(entry, host, wipe)
             loop_total += allocated
             loop_steps += entry_steps
             problems += entry_problems
@@ -151,246 +125,25 @@ def compute(
                 steps.append(Step("fstab", f"write {target.source or 'the UUID that formatting gives'} on {target.mount_point} into /etc/fstab"))
             if not target.mounted:
                 steps.append(Step("mount", f"mount {target.device} ({target.fstype}) on {target.mount_point}", target.device))
+    problems += _left_out(entries, host, data_root, mapping)
     problems += _data_problems(entries, sources, host, root, data_root)
     if problems:
         return StoragePlan(root, problems=tuple(problems))
     return StoragePlan(root, tuple(targets), tuple(steps))
 
 
-@dataclasses.dataclass(frozen=True)
-class _Source:
-    """Where a filesystem lies, whether it exists already, and its UUID if so."""
-
-    device: str
-    exists: bool
-    uuid: str = ""
-
-
-def _resolved(name: str, host: HostStorage) -> str:
-    device = host.devices.get(name)
-    return device.path if device is not None else name
-
-
-def _shared_devices(entries: t.Sequence[layouts.Entry], host: HostStorage) -> list[Problem]:
-    problems = []
-    seen: dict[str, layouts.Entry] = {}
-    for entry in entries:
-        device = _resolved(entry.device, host)
-        earlier = seen.setdefault(device, entry)
-        if earlier is not entry and not earlier.backend == entry.backend == "partition":
-            problems.append(
-                Problem(
-                    entry.device,
-                    f"is named twice, for {earlier.name} ({earlier.backend}) and for {entry.name} ({entry.backend}); give each a device of its own",
-                )
-            )
-    return problems
-
-
-def _plan_disk(
-    entries: t.Sequence[layouts.Entry], disk: Device | None, name: str, wipe: t.Collection[str], host: HostStorage
-) -> tuple[dict[str, _Source], list[Step], list[Problem]]:
-    if disk is None:
-        return {}, [], [Problem(name, "is missing; no block device of that name is on this host, so correct the name or attach the disk")]
-    ours = {partition.label: partition for partition in disk.partitions}
-    labels = [partition_label(entry.name) for entry in entries]
-    every_label = {partition_label(purpose) for purpose in layouts.PURPOSES}
-    is_ours = disk.table == "gpt" and ((bool(disk.partitions) and set(ours) <= every_label) or (not disk.partitions and disk.path in host.claims))
-    steps: list[Step] = []
-    if disk.is_partition:
-        return {}, [], [Problem(name, "is a partition, not a disk; name the whole disk, or choose the backend existing for a filesystem that is already there")]
-    if disk.path.startswith("/dev/dm-"):
-        return {}, [], [Problem(name, "is a device of the device mapper; make a filesystem on it and choose the backend existing")]
-    if disk.read_only:
-        return {}, [], [Problem(name, "is read-only; name a disk that can be written")]
-    if not is_ours:
-        refusal = _refuse_foreign(disk, name, _may_wipe(disk.path, name, wipe, host))
-        if refusal:
-            return {}, [], [refusal]
-        if disk.signatures or not disk.blank:
-            steps.append(Step("wipe", f"destroy the content of {disk.path}, as docker_storage_wipe allows", disk.path))
-            ours = {}
-    partitions, problems = _divide(entries, disk, name, ours if is_ours else {})
-    if problems:
-        return {}, [], problems
-    sources: dict[str, _Source] = {}
-    for entry, label in zip(entries, labels):
-        partition = partitions[label]
-        existing = ours.get(label)
-        if existing is None:
-            steps.append(
-                Step(
-                    "partition",
-                    f"make partition {partition.number} '{label}' of {format_size(partition.size)} on {disk.path}",
-                    disk.path,
-                    {
-                        "number": partition.number,
-                        "start": partition.start // MIB,
-                        "end": (partition.start + partition.size) // MIB,
-                        "label": label,
-                        "path": partition.path,
-                    },
-                )
-            )
-        formatted = existing is not None and bool(existing.signature) and existing.path not in host.claims
-        if formatted and existing is not None and existing.signature != entry.fstype:
-            problems.append(
-                Problem(
-                    existing.path,
-                    f"holds {existing.signature} for {entry.name}, but the layout asks for {entry.fstype}; "
-                    f"keep fstype {existing.signature}, because formatting would destroy what is there",
-                )
-            )
-            continue
-        if not formatted:
-            steps.append(Step("format", f"format {partition.path} with {entry.fstype}", partition.path, {"fstype": entry.fstype}))
-        sources[entry.name] = _Source(partition.path, formatted, existing.uuid if formatted and existing is not None else "")
-    return sources, steps, problems
-
-
-def _may_wipe(path: str, name: str, wipe: t.Collection[str], host: HostStorage) -> bool:
-    return bool({path, name} & {*wipe, *(_resolved(device, host) for device in wipe)})
-
-
-def _refuse_foreign(disk: Device, name: str, may_wipe: bool) -> Problem | None:
-    if disk.used_by:
-        return Problem(name, f"is in use ({', '.join(disk.used_by)}); name another disk, or take this one out of use first")
-    if may_wipe:
-        return None
-    if disk.partitions or disk.table:
-        held = f"a {disk.table or 'partition'} table with {len(disk.partitions)} partition{'' if len(disk.partitions) == 1 else 's'}"
-        return Problem(name, f"holds {held}; name a blank disk, or this one in docker_storage_wipe if its content may be destroyed")
-    if disk.signatures:
-        return Problem(name, f"holds {' and '.join(disk.signatures)}; name a blank disk, or this one in docker_storage_wipe if its content may be destroyed")
-    if not disk.blank:
-        return Problem(
-            name,
-            "holds data without a known signature in its first or last MiB; "
-            "name a blank disk, or this one in docker_storage_wipe if its content may be destroyed",
+def _left_out(entries: t.Sequence[layouts.Entry], host: HostStorage, data_root: str, mapping: Mapping | None) -> list[Problem]:
+    """A filesystem that was guarded and is still in use must not lose its guard by leaving the layout."""
+    wanted = {layouts.place(entry.name, data_root, mapping).mount_point for entry in entries}
+    return [
+        Problem(
+            path,
+            "is guarded as one of Docker's filesystems, but the layout no longer names it, and Docker would then start without it; "
+            "keep its entry, or unmount it and remove its line from /etc/fstab first",
         )
-    return None
-
-
-def _divide(entries: t.Sequence[layouts.Entry], disk: Device, name: str, ours: t.Mapping[str, Partition]) -> tuple[dict[str, Partition], list[Problem]]:
-    """Give each entry its partition: the one it has, or one in the space after the last."""
-    usable = disk.size // MIB * MIB - 2 * _TABLE_RESERVE
-    result: dict[str, Partition] = {}
-    problems: list[Problem] = []
-    end = max((partition.start + partition.size for partition in ours.values()), default=_TABLE_RESERVE)
-    start = -(-end // MIB) * MIB
-    left = disk.size // MIB * MIB - _TABLE_RESERVE - start
-    missing = []
-    for entry in entries:
-        existing = ours.get(partition_label(entry.name))
-        if existing is None:
-            missing.append(entry)
-            continue
-        result[partition_label(entry.name)] = existing
-        if isinstance(entry.size, int) and abs(entry.size - existing.size) >= MIB:
-            way = "growing it is not supported yet" if entry.size > existing.size else "shrinking it would destroy data"
-            problems.append(
-                Problem(
-                    existing.path,
-                    f"has {format_size(existing.size)} for {entry.name}, but the layout asks for {format_size(entry.size)}; {way}, so state the size it has",
-                )
-            )
-    sizes = {entry.name: _wanted_size(entry, usable) for entry in missing}
-    fixed = sum(size for size in sizes.values() if size is not None)
-    open_ended = [entry_name for entry_name, size in sizes.items() if size is None]
-    share = (left - fixed) // max(len(open_ended), 1) // MIB * MIB
-    for entry_name in open_ended:
-        sizes[entry_name] = share
-    needed = fixed + (layouts.SMALLEST_FILESYSTEM * len(open_ended))
-    if missing and (needed > left or any(size is not None and size < layouts.SMALLEST_FILESYSTEM for size in sizes.values())):
-        wanted = " and ".join(f"{entry.name} ({_size_in_words(entry, usable)})" for entry in missing)
-        problems.append(
-            Problem(
-                name, f"is too small: {format_size(max(left, 0))} of its {format_size(disk.size)} are free for {wanted}; ask for less or name a larger disk"
-            )
-        )
-        return {}, problems
-    taken = {partition.number for partition in ours.values()}
-    for entry in missing:
-        # parted gives a new partition the lowest free number.
-        number = next(number for number in itertools.count(1) if number not in taken)
-        taken.add(number)
-        size = sizes[entry.name] or 0
-        result[partition_label(entry.name)] = Partition(partition_path(disk.path, number), number, start, size, partition_label(entry.name))
-        start += size
-    return result, problems
-
-
-def _wanted_size(entry: layouts.Entry, usable: int) -> int | None:
-    if isinstance(entry.size, float):
-        return int(usable * entry.size) // MIB * MIB
-    return entry.size
-
-
-def _size_in_words(entry: layouts.Entry, usable: int) -> str:
-    if entry.size is None:
-        return f"at least {format_size(layouts.SMALLEST_FILESYSTEM)}"
-    if isinstance(entry.size, float):
-        return f"{entry.size:.0%}, which is {format_size(int(usable * entry.size))}"
-    return format_size(entry.size)
-
-
-def _plan_existing(entry: layouts.Entry, host: HostStorage) -> tuple[_Source | None, list[Problem]]:
-    device = host.devices.get(entry.device)
-    if device is None:
-        return None, [Problem(entry.device, "is missing; no block device of that name is on this host, so correct the name or attach the disk")]
-    if not device.filesystem:
-        held = " and ".join(device.signatures) or "no filesystem"
-        return None, [
-            Problem(
-                entry.device,
-                f"holds {held}, but the backend existing needs {entry.fstype} on it; format it first, or choose the backend partition for a blank disk",
-            )
-        ]
-    if device.filesystem != entry.fstype:
-        return None, [
-            Problem(
-                entry.device,
-                f"holds {device.filesystem}, but the layout asks for {entry.fstype}; "
-                f"write fstype: {device.filesystem} if that is one of {' and '.join(layouts.FSTYPES)}",
-            )
-        ]
-    if device.read_only:
-        return None, [Problem(entry.device, "is read-only; name a device that can be written")]
-    if device.size < layouts.SMALLEST_FILESYSTEM:
-        return None, [
-            Problem(entry.device, f"is too small: it has {format_size(device.size)}; name one with at least {format_size(layouts.SMALLEST_FILESYSTEM)}")
-        ]
-    if device.ftype is False:
-        return None, [Problem(entry.device, "holds an XFS without ftype=1, on which overlay2 cannot work; format it again with a current mkfs.xfs")]
-    return _Source(device.path, True, device.uuid), []
-
-
-def _plan_loop(entry: layouts.Entry, host: HostStorage, wipe: t.Collection[str]) -> tuple[_Source | None, list[Step], list[Problem], int]:
-    image = host.images[entry.device]
-    size = entry.size if isinstance(entry.size, int) else layouts.DEFAULT_LOOP_SIZE
-    formatted = bool(image.filesystem) and image.path not in host.claims
-    if formatted and image.filesystem != entry.fstype:
-        problem = Problem(
-            image.path,
-            f"holds {image.filesystem} for {entry.name}, but the layout asks for {entry.fstype}; "
-            f"keep fstype {image.filesystem}, because formatting would destroy what is there",
-        )
-        return None, [], [problem], 0
-    if formatted:
-        if image.size != size:
-            way = "growing it is not supported yet" if size > image.size else "shrinking it would destroy data"
-            problem = Problem(
-                image.path, f"has {format_size(image.size)} for {entry.name}, but the layout asks for {format_size(size)}; {way}, so state the size it has"
-            )
-            return None, [], [problem], 0
-        return _Source(image.path, True, image.uuid), [], [], 0
-    if image.size and not image.blank and image.path not in host.claims and image.path not in wipe:
-        return None, [], [Problem(image.path, "holds data that is no filesystem; move it away, or name it in docker_storage_wipe if it may be destroyed")], 0
-    steps = [
-        Step("allocate", f"allocate {image.path} with {format_size(size)}", image.path, {"size": size}),
-        Step("format", f"format {image.path} with {entry.fstype}", image.path, {"fstype": entry.fstype}),
+        for path in host.guarded
+        if path not in wanted and (_mounted_at(path, host) is not None or _fstab_line(path, host) is not None)
     ]
-    return _Source(image.path, False), steps, [], max(size - image.size, 0)
 
 
 def _mounted_at(mount_point: str, host: HostStorage) -> Mount | None:
@@ -398,11 +151,11 @@ def _mounted_at(mount_point: str, host: HostStorage) -> Mount | None:
     return next((mount for mount in reversed(list(host.mounts)) if mount.target == mount_point), None)
 
 
-def _is_mount_of(mount: Mount, source: _Source) -> bool:
+def _is_mount_of(mount: Mount, source: Source) -> bool:
     return bool(source.uuid) and mount.uuid == source.uuid
 
 
-def _mount_point_problems(entry: layouts.Entry, mount_point: str, source: _Source | None, host: HostStorage) -> list[Problem]:
+def _mount_point_problems(entry: layouts.Entry, mount_point: str, source: Source | None, host: HostStorage) -> list[Problem]:
     link = host.links.get(mount_point)
     if link:
         return [
@@ -486,7 +239,7 @@ def _fstab_line(mount_point: str, host: HostStorage) -> FstabLine | None:
     return next((line for line in reversed(list(host.fstab)) if line.target == mount_point), None)
 
 
-def _target(entry: layouts.Entry, where: layouts.Place, source: _Source, host: HostStorage) -> Target:
+def _target(entry: layouts.Entry, where: layouts.Place, source: Source, host: HostStorage) -> Target:
     fstab_source = source.device if entry.backend == "loop" else (f"UUID={source.uuid}" if source.uuid else "")
     mounted = _mounted_at(where.mount_point, host)
     line = _fstab_line(where.mount_point, host)
@@ -501,11 +254,12 @@ def _target(entry: layouts.Entry, where: layouts.Place, source: _Source, host: H
         source=fstab_source,
         uuid=source.uuid,
         mounted=mounted is not None and _is_mount_of(mounted, source),
+        mounted_from=mounted.source if mounted is not None and _is_mount_of(mounted, source) else "",
         in_fstab=line is not None and (line.source, line.fstype, line.options) == (fstab_source, entry.fstype, ",".join(entry.mount_options)),
     )
 
 
-def _data_problems(entries: t.Sequence[layouts.Entry], sources: t.Mapping[str, _Source], host: HostStorage, root: str, data_root: str) -> list[Problem]:
+def _data_problems(entries: t.Sequence[layouts.Entry], sources: t.Mapping[str, Source], host: HostStorage, root: str, data_root: str) -> list[Problem]:
     problems = []
     configured = host.configured_data_root
     if configured and configured.rstrip("/") != data_root.rstrip("/") and any(_within(stored.root, configured) for stored in host.data):
@@ -531,7 +285,7 @@ def _data_problems(entries: t.Sequence[layouts.Entry], sources: t.Mapping[str, _
     return problems
 
 
-def _is_at_home(entry: layouts.Entry, source: _Source, host: HostStorage, root: str) -> bool:
+def _is_at_home(entry: layouts.Entry, source: Source, host: HostStorage, root: str) -> bool:
     """Tell whether the filesystem was given its place by an earlier run, mounted now or not."""
     if not source.exists:
         return False

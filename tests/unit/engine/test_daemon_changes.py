@@ -152,6 +152,12 @@ def test_credentials_are_masked():
     assert "proxy:3128" in shown
 
 
+@pytest.mark.parametrize("password", ["secret", "sec/ret", "s@ecret", "se:c/r@et"])
+def test_credentials_are_masked_whatever_they_hold(password):
+    shown = daemon_changes.masked([f"http://user:{password}@proxy:3128/path", "https://plain/path"])
+    assert shown == ["http://********@proxy:3128/path", "https://plain/path"]
+
+
 @pytest.mark.parametrize(
     ("after", "expected"),
     [

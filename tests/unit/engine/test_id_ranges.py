@@ -110,7 +110,7 @@ def test_too_few_ids_are_refused():
     assert any("65536" in message for message in messages(make(count=1000)))
 
 
-@pytest.mark.parametrize("user", ["default", "root"])
+@pytest.mark.parametrize("user", ["default", "root", "bob:bob", "1000", "", "Bob"])
 def test_names_that_dockerd_understands_otherwise_are_refused(user):
     plan = id_ranges.plan(user, uid_file(), gid_file())
     assert plan.mapping is None

@@ -48,6 +48,38 @@ def test_files_are_written_and_taken_away(host, tmp_path):
     assert host.read_files() == Files("{}\n", None)
 
 
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o640, 0o640), (0o666, 0o644), (0o755, 0o644)])
+def test_a_tighter_mode_stays_also_when_a_file_is_put_back(host, tmp_path, mode, expected):
+    host.write_files(Files("{}\n", "profile\n"))
+    paths = [tmp_path / "docker" / "daemon.json", tmp_path / "seccomp.json"]
+    for path in paths:
+        path.chmod(mode)
+    host.write_files(Files('{"icc": false}\n', None))
+    host.write_files(Files("{}\n", "profile\n"))
+    assert [path.stat().st_mode & 0o7777 for path in paths] == [expected, expected]
+
+
+def test_stop_takes_the_socket_too_and_leaves_no_failure(host, monkeypatch):
+    called = []
+    shown = {**SHOWN, "ActiveState": "failed", "SubState": "failed"}
+    monkeypatch.setattr(systemd, "stop", lambda *units: called.append(units))
+    monkeypatch.setattr(systemd, "reset_failed", lambda _unit: shown.update(ActiveState="inactive", SubState="dead"))
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names: shown)
+    assert host.stop() is True
+    assert called == [("docker.socket", "docker.service")]
+    shown["ActiveState"] = "active"
+    monkeypatch.setattr(systemd, "reset_failed", lambda _unit: None)
+    assert host.stop() is False
+
+
+def test_a_stop_that_hangs_is_told(host, monkeypatch):
+    def hang(*_units):
+        raise commands.CommandError("'systemctl stop' did not finish within 180 seconds")
+
+    monkeypatch.setattr(systemd, "stop", hang)
+    assert host.stop() is False
+
+
 def test_a_link_is_refused(host, tmp_path):
     (tmp_path / "docker").mkdir()
     (tmp_path / "docker" / "daemon.json").symlink_to("/etc/passwd")
@@ -152,13 +184,9 @@ def test_a_profile_in_a_file_is_judged(tmp_path):
     assert "switch seccomp off" in found[0].message
 
 
-def test_users_may_still_be_made_in_check_mode():
-    assert (
-        daemon_facts.problems(
-            {"userns-remap": "no-such-user-here", "group": "none-such"}, None, predicting=True, own_seccomp="/own"
-        )
-        == []
-    )
+def test_users_and_programs_may_still_come_in_check_mode():
+    config = {"userns-remap": "no-such-user-here", "group": "none-such", "runtimes": {"a": {"path": "/none/such"}}}
+    assert daemon_facts.problems(config, None, predicting=True, own_seccomp="/own") == []
 
 
 def test_inventory(host, tmp_path):

@@ -99,6 +99,7 @@ class FakeHost:
         self.inspected = []
         self.events = []
         self.deaf = False
+        self.stubborn = False
         self.silent = False
         self.inspect_fails = False
         self.sdk_missing = False
@@ -197,6 +198,11 @@ class FakeHost:
 
     def restart(self, timeout):
         return self._start("restart", timeout)
+
+    def stop(self):
+        self._step("stop")
+        self.up = self.failing = self.stubborn
+        return not self.stubborn
 
     def api(self):
         return FakeApi(self)
@@ -317,6 +323,30 @@ def test_neither_the_new_nor_the_old_configuration_works():
     with pytest.raises(DaemonError, match="but the daemon does not serve with it either: disk is full"):
         run(host, {"icc": False})
     assert host.state.pending == "restart"
+
+
+@pytest.mark.parametrize("config", [None, {"debug": True}, {"icc": False}])
+def test_a_daemon_that_rested_before_rests_afterwards(config):
+    host = FakeHost(config, up=False)
+    host.bad = lambda config: "no bridge" if "icc" in config else ""
+    before = host.files
+    with pytest.raises(DaemonError, match="no bridge.*what it held before; the daemon is stopped, as it was before"):
+        run(host, {"icc": False})
+    assert host.files == before
+    assert not (host.up or host.failing)
+    assert "restart" not in host.log
+    assert (host.state.pending, host.state.managed) == ("", ())
+    after = host.log[host.log.index("start") :]
+    assert after[:3] == ["start", "stop", "before-write"]
+
+
+def test_a_daemon_that_rested_before_and_does_not_stop_is_told():
+    host = FakeHost({}, up=False)
+    host.stubborn = True
+    host.lies = {"LoggingDriver": "json-file"}
+    with pytest.raises(DaemonError, match="does not stop; stop docker.socket and docker.service by hand"):
+        run(host, {"log-driver": "local"})
+    assert config_of(host) == {}
 
 
 def test_it_was_broken_before():
@@ -541,6 +571,27 @@ def test_data_is_not_hidden(settings):
     host.data = {"/var/lib/docker": DockerData("/var/lib/docker", containers=2, volumes=1)}
     with pytest.raises(DaemonError, match="hide 2 containers and 1 volume in the old place"):
         run(host, settings)
+
+
+def test_data_is_not_hidden_by_other_data():
+    host = FakeHost({})
+    host.data = {root: DockerData(root, images=1) for root in ("/var/lib/docker", "/srv/docker")}
+    with pytest.raises(DaemonError, match="data-root: would move.*hide 1 image in the old place"):
+        run(host, {"data-root": "/srv/docker"})
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_data_in_a_root_that_stays_is_no_reason(up):
+    host = FakeHost({}, up=up)
+    host.data = {"/var/lib/docker": DockerData("/var/lib/docker", images=1)}
+    assert run(host, {"data-root": "/var/lib/docker", "icc": False}).action in ("restart", "start")
+
+
+def test_reasons_are_told_one_by_one():
+    host = FakeHost({})
+    with pytest.raises(daemon_plan.Refused) as error:
+        run(host, {"log-opts": {"max-sise": "1m"}, "hosts": ["fd://"]}, seccomp_profile="{}")
+    assert {"hosts", "seccomp_profile"} <= {problem.where for problem in error.value.problems}
 
 
 def test_an_empty_root_may_be_left():

@@ -8,8 +8,8 @@ import json
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import disks, files, mounts, storage
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.backends import Step
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import Image, Mount
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import Step
 
 BOOT = "0e2cbc7f-1d5b-4f1f-9d5d-5f2a3c4d5e6f"
 VOLUMES = layout.Entry("volumes", "loop", "/var/lib/bulkhead/loop/volumes.img", 10 * layout.GIB, "xfs", ())
@@ -118,7 +118,7 @@ def test_gather_looks_below_places_that_are_not_mounted(host, monkeypatch):
         host.write(f"/srv/docker/{name}", "")
     monkeypatch.setattr(mounts, "block_mounts", lambda _probe: [Mount("/dev/sdb1", f"{data_root}/overlay2", "xfs", "aaaa")])
     monkeypatch.setattr(mounts, "fstab", list)
-    monkeypatch.setattr(disks, "look_at", lambda name, _content=False: None)
+    monkeypatch.setattr(disks, "look_at", lambda name, _content=False, _claims=(): None)
     monkeypatch.setattr(disks, "look_at_image", Image)
     entries = [layout.Entry("overlay2", "partition", "/dev/sdb", None, "xfs", ()), VOLUMES]
     found = storage.gather(entries, data_root, None, data_root, wipe=["/dev/sdc", "loop.img"])

@@ -33,7 +33,7 @@ def test_a_user_without_ranges_is_planned_with_those_it_would_be_given():
 
 def test_the_ranges_of_the_host_decide(ranges):
     ranges.update(uid="dockremap:300000:65536\n", gid="dockremap:400000:65536\n")
-    mapping = read(userns_remap="dockremap:dockremap").mapping
+    mapping = read(userns_remap="dockremap").mapping
     assert (mapping.root_uid, mapping.root_gid) == (300000, 400000)
 
 

@@ -111,5 +111,18 @@ def test_failures(call, monkeypatch, error, message):
     assert call(settings={}) == {"failed": True, "msg": message}
 
 
+@pytest.mark.parametrize("given", ['{"defaultAction": "SCMP_ACT_ERRNO"}', {"defaultAction": "SCMP_ACT_ERRNO"}])
+def test_a_profile_that_templating_made_a_dictionary_is_a_text_again(call, monkeypatch, given):
+    seen = []
+
+    def note(_host, request):
+        seen.append(request.seccomp_profile)
+        raise daemon_plan.DaemonError("enough")
+
+    monkeypatch.setattr(daemon_plan, "make", note)
+    call(settings={}, seccomp_profile=given)
+    assert json.loads(seen[0]) == {"defaultAction": "SCMP_ACT_ERRNO"}
+
+
 def test_a_probe_needs_time(call):
     assert "at least one second" in call(settings={}, probe_timeout=0)["msg"]

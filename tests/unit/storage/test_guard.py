@@ -116,3 +116,9 @@ def test_both_daemons_are_guarded_by_one_program():
     assert {os.path.basename(os.path.dirname(path)) for path in files} == {"bulkhead", "containerd.service.d", "docker.service.d"}
     assert {mode for path, (_text, mode) in files.items() if path == guard.PROGRAM} == {0o755}
     assert len({text for path, (text, _mode) in files.items() if path != guard.PROGRAM}) == 1
+
+
+def test_what_a_drop_in_guards_can_be_read_back():
+    targets = [Target("overlay2", "/dev/sdb1", "/srv/overlay2", "xfs", (), 0o710, 0), Target("volumes", "/dev/sdb2", "/srv/volumes", "xfs", (), 0o701, 0)]
+    assert guard.guarded(guard.drop_in(targets)) == ("/srv/overlay2", "/srv/volumes")
+    assert guard.guarded("") == ()

@@ -7,7 +7,7 @@ import dataclasses
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import Mapping, Range
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout, plan
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import backends, layout, plan
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import (
     Device,
     FstabLine,
@@ -107,6 +107,58 @@ def test_a_new_partition_takes_the_lowest_free_number_after_the_last():
 def test_a_filesystem_that_was_being_made_is_made_again():
     result = compute(BOTH, host_with(made(), claims=frozenset({"/dev/sdb", "/dev/sdb1"})))
     assert [step.device for step in result.steps if step.action == "format"] == ["/dev/sdb1"]
+
+
+def with_first(**changes):
+    """The disk of BOTH with its first partition changed."""
+    first, second = made().partitions
+    return dataclasses.replace(made(), partitions=(dataclasses.replace(first, **changes), second))
+
+
+def test_a_filesystem_that_cannot_be_recognised_is_not_formatted_over():
+    damaged = with_first(signature="", uuid="", blank=False)
+    assert "perhaps because it is damaged" in refusals(compute(BOTH, host_with(damaged), wipe=["/dev/sdb"]))[0]
+    assert "format" in actions(compute(BOTH, host_with(damaged, claims=frozenset({"/dev/sdb1"}))))
+    assert "format" in actions(compute(BOTH, host_with(with_first(signature="", uuid="", blank=True))))
+
+
+def test_a_claimed_filesystem_that_somebody_uses_is_not_made_again():
+    used = with_first(content=("pg",))
+    assert "holds files (pg)" in refusals(compute(BOTH, host_with(used, claims=frozenset({"/dev/sdb1"}))))[0]
+
+
+def test_permission_to_wipe_never_reaches_partitions_of_ours():
+    beside = dataclasses.replace(made(), partitions=(*made().partitions, Partition("/dev/sdb3", 3, 9 * GIB, GIB, "backup", "ext4")))
+    assert "partitions of this role beside others" in refusals(compute(BOTH, host_with(beside), wipe=["/dev/sdb"]))[0]
+
+
+def test_wiping_takes_the_old_partitions_first():
+    old = tuple(Partition(f"/dev/sdb{number}", number, number * GIB, GIB, "data", "ext4") for number in (1, 2))
+    foreign = dataclasses.replace(BLANK, table="gpt", signatures=("gpt",), partitions=old, blank=False)
+    step = compute(BOTH, host_with(foreign), wipe=["/dev/sdb"]).steps[0]
+    assert (step.action, step.arguments["devices"]) == ("wipe", ["/dev/sdb2", "/dev/sdb1", "/dev/sdb"])
+
+
+def test_a_partition_is_not_adopted_from_a_disk_that_is_divided():
+    inside = Device("/dev/sdb1", GIB, is_partition=True, parent="/dev/sdb", signatures=("xfs",), filesystem="xfs", uuid="u", blank=False, ftype=True)
+    host = HostStorage(devices={"/dev/sdb": BLANK, "/dev/sdb1": inside}, loop_free=0)
+    entries = [{"name": "overlay2", "device": "/dev/sdb"}, {"name": "volumes", "device": "/dev/sdb1", "backend": "existing"}]
+    assert any("is a partition of /dev/sdb, which the layout divides for overlay2" in text for text in refusals(compute(entries, host)))
+
+
+def test_a_filesystem_in_use_does_not_lose_its_guard():
+    guarded = [f"{ROOT}/overlay2", f"{ROOT}/volumes"]
+    host = host_with(made(used_by=USED), mounts=MOUNTED, fstab=IN_FSTAB, guarded=guarded)
+    assert "no longer names it" in refusals(compute(BOTH[:1], host))[0]
+    given_up = host_with(made(used_by=USED), mounts=MOUNTED[:1], fstab=IN_FSTAB[:1], guarded=guarded)
+    assert compute(BOTH[:1], given_up).problems == ()
+
+
+def test_changed_options_are_written_without_touching_the_mount():
+    entries = [{"name": "overlay2", "size": "4GiB", "options": ["noatime", "nodiratime"]}, {"name": "volumes"}]
+    result = compute(entries, host_with(made(used_by=USED), mounts=MOUNTED, fstab=IN_FSTAB, data=[StoredData(ROOT, "1 volume")]))
+    assert (result.problems, actions(result)) == ((), ["fstab"])
+    assert result.targets[0].mounted_from == "/dev/sdb1"
 
 
 def test_an_empty_table_is_ours_only_while_the_claim_holds():
@@ -313,7 +365,7 @@ def test_an_image_that_was_only_allocated_is_formatted():
     [("/dev/sdb", 1, "/dev/sdb1"), ("/dev/nvme0n1", 2, "/dev/nvme0n1p2"), ("/dev/loop7", 1, "/dev/loop7p1"), ("/dev/vda", 12, "/dev/vda12")],
 )
 def test_partition_paths(device, number, path):
-    assert plan.partition_path(device, number) == path
+    assert backends.partition_path(device, number) == path
 
 
 SIZES = st.one_of(st.none(), st.integers(1, 100).map(lambda share: f"{share}%"), st.integers(300, 20000).map(lambda size: f"{size}MiB"))
