@@ -145,6 +145,29 @@ pending_restart:
   description: Whether the daemon still runs with older settings and waits for a restart.
   returned: success
   type: bool
+pending_keys:
+  description: The keys, or key.member, that wait for that restart.
+  returned: success
+  type: list
+  elements: str
+  sample: [icc, log-driver]
+interrupts:
+  description:
+    - What the restart interrupts, or would interrupt where it is deferred or predicted, as facts of this host.
+      Empty where none is needed. The same is said in the diff, and a warning names the containers that stop.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: A container's name, or the word engine in parentheses for what the engine itself does not do.
+      type: str
+      sample: web
+    why:
+      description: What happens to it, and whether it comes back by itself.
+      type: list
+      elements: str
+      sample: ["stops, as live-restore is off", "comes back by itself (restart policy always)"]
 managed_keys:
   description: The keys, or key.member, that this module manages in the file.
   returned: success
@@ -156,6 +179,21 @@ foreign_keys:
   returned: success
   type: list
   elements: str
+adopted:
+  description:
+    - The keys, or key.member, that somebody else had put into the file and that this module manages from now on.
+      One that already had the wanted value is adopted without a write.
+  returned: success
+  type: list
+  elements: str
+reset_keys:
+  description:
+    - Keys that nobody wants any more and that stay in the file, with their default as value, until the next restart,
+      because the daemon would keep the old value at SIGHUP if they were absent.
+  returned: success
+  type: list
+  elements: str
+  sample: [labels]
 recreate:
   description: Containers that are older than a setting that only new containers get.
   returned: success
@@ -227,8 +265,7 @@ def main():
         probe_timeout=float(params["probe_timeout"]),
     )
     try:
-        plan = daemon_plan.make(host, request)
-        outcome = daemon_transaction.execute(host, request, plan)
+        plan, outcome = daemon_transaction.converge(host, request)
     except daemon_plan.DaemonError as error:
         module.fail_json(msg=str(error))
     except (commands.CommandError, files.FileError) as error:
@@ -238,11 +275,15 @@ def main():
     module.exit_json(
         changed=outcome.changed,
         changes=[change.as_dict() for change in plan.changes],
-        diff=daemon_transaction.differences(plan, host.config_file) if plan.changes else {},
+        diff=daemon_transaction.differences(plan, host.config_file) if plan.changes or plan.interrupts else {},
         action=outcome.action,
         pending_restart=outcome.pending_restart,
+        pending_keys=outcome.pending,
+        interrupts=[entry.as_dict() for entry in outcome.interrupts],
         managed_keys=list(plan.merged.managed),
         foreign_keys=list(plan.merged.foreign),
+        adopted=list(plan.merged.adopted),
+        reset_keys=sorted(plan.merged.reset),
         recreate=outcome.recreate,
         unapplied_keys=outcome.unapplied,
         engine_version=plan.reported_version,

@@ -13,6 +13,7 @@ Adding a key is one entry here, and one check in daemon_values where its kind do
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import typing as t
 
@@ -45,6 +46,8 @@ class Key:
         default: the engine's own value where the key is absent; None where it has none or computes it.
         apply: RELOAD or RESTART.
         absent: KEEPS or RESETS, for keys that can be reloaded.
+        reset: for keys that can be reloaded, the value to write so that SIGHUP brings the default back; None where it
+            depends on the host.
         reaches: DAEMON, BRIDGE, STARTED, CREATED or NETWORKS.
         since, removed: the releases that brought and dropped the key; empty for before 20.10 and for never.
         flag: dockerd's long flag for the same setting, without dashes; empty where it is the key's name.
@@ -60,6 +63,7 @@ class Key:
     default: t.Any = None
     apply: str = RESTART
     absent: str = KEEPS
+    reset: t.Any = None
     reaches: str = DAEMON
     since: str = ""
     removed: str = ""
@@ -87,7 +91,7 @@ _ENTRIES = (
     Key("tlscacert", values.PATH),
     Key("tlscert", values.PATH),
     Key("tlskey", values.PATH),
-    Key("debug", values.BOOL, False, RELOAD, short="D"),
+    Key("debug", values.BOOL, False, RELOAD, reset=False, short="D"),
     Key(
         "log-level",
         values.STRING,
@@ -97,31 +101,48 @@ _ENTRIES = (
     ),
     Key("log-format", values.STRING, "text", since="25.0", choices=("text", "json")),
     Key("raw-logs", values.BOOL, False),
-    Key("labels", values.STRINGS, [], RELOAD, flag="label", check=values.check_labels),
+    Key("labels", values.STRINGS, [], RELOAD, reset=[], flag="label", check=values.check_labels),
     Key("experimental", values.BOOL, False),
-    Key("features", values.BOOL_MAP, {}, RELOAD, RESETS, members=True, flag="feature"),
+    Key("features", values.BOOL_MAP, {}, RELOAD, RESETS, {}, members=True, flag="feature"),
     Key("metrics-addr", values.STRING, "", check=values.check_metrics),
     Key("min-api-version", values.STRING, since="29.0", check=values.check_min_api),
-    Key("authorization-plugins", values.STRINGS, [], RELOAD, RESETS, flag="authorization-plugin"),
+    Key("authorization-plugins", values.STRINGS, [], RELOAD, RESETS, [], flag="authorization-plugin"),
     Key("node-generic-resources", values.STRINGS, [], flag="node-generic-resource"),
     Key("swarm-default-advertise-addr", values.STRING, ""),
     Key("proxies", values.STRUCTURED, since="23.0", check=values.check_proxies),
     Key("rootless", values.BOOL, False),
     Key("selinux-enabled", values.BOOL, False),
-    Key("live-restore", values.BOOL, False, RELOAD),
-    Key("shutdown-timeout", values.INT, 15, RELOAD),
+    Key("live-restore", values.BOOL, False, RELOAD, reset=False),
+    Key("shutdown-timeout", values.INT, 15, RELOAD, reset=15),
     Key("oom-score-adjust", values.INT, removed="26.0", note="set OOMScoreAdjust= in the unit instead"),
     # Registries and transfers.
-    Key("insecure-registries", values.STRINGS, [], RELOAD, flag="insecure-registry", check=values.check_insecure),
-    Key("registry-mirrors", values.STRINGS, [], RELOAD, flag="registry-mirror", check=values.check_mirrors),
-    Key("max-concurrent-downloads", values.COUNT, 3, RELOAD, RESETS),
-    Key("max-concurrent-uploads", values.COUNT, 5, RELOAD, RESETS),
-    Key("max-download-attempts", values.COUNT, 5, RELOAD, RESETS),
+    Key(
+        "insecure-registries",
+        values.STRINGS,
+        [],
+        RELOAD,
+        reset=[],
+        flag="insecure-registry",
+        check=values.check_insecure,
+    ),
+    Key(
+        "registry-mirrors",
+        values.STRINGS,
+        [],
+        RELOAD,
+        reset=[],
+        flag="registry-mirror",
+        check=values.check_mirrors,
+    ),
+    Key("max-concurrent-downloads", values.COUNT, 3, RELOAD, RESETS, 3),
+    Key("max-concurrent-uploads", values.COUNT, 5, RELOAD, RESETS, 5),
+    Key("max-download-attempts", values.COUNT, 5, RELOAD, RESETS, 5),
     Key(
         "allow-nondistributable-artifacts",
         values.STRINGS,
         [],
         RELOAD,
+        reset=[],
         removed="28.1",
         note="the engine ignores it: artifacts are always pushed",
     ),
@@ -133,9 +154,9 @@ _ENTRIES = (
     Key("cri-containerd", values.BOOL, False),
     Key("builder", values.STRUCTURED, check=values.check_builder),
     Key("cdi-spec-dirs", values.STRINGS, since="25.0", flag="cdi-spec-dir"),
-    Key("nri-opts", values.STRUCTURED, None, RELOAD, RESETS, since="29.2", flag="nri-opts", check=values.check_nri),
-    Key("runtimes", values.STRUCTURED, {}, RELOAD, members=True, flag="add-runtime", check=values.check_runtimes),
-    Key("default-runtime", values.STRING, "runc", RELOAD, reaches=CREATED),
+    Key("nri-opts", values.STRUCTURED, None, RELOAD, RESETS, {}, since="29.2", flag="nri-opts", check=values.check_nri),
+    Key("runtimes", values.STRUCTURED, {}, RELOAD, reset={}, members=True, flag="add-runtime", check=values.check_runtimes),
+    Key("default-runtime", values.STRING, "runc", RELOAD, reset="runc", reaches=CREATED),
     Key("exec-opts", values.STRINGS, [], flag="exec-opt", check=values.check_exec_opts),
     Key("init", values.BOOL, False, reaches=STARTED),
     Key("init-path", values.PATH, ""),
@@ -155,10 +176,10 @@ _ENTRIES = (
         reaches=STARTED,
         check=values.check_ulimits,
     ),
-    Key("default-shm-size", values.SIZE, 67108864, RELOAD, reaches=CREATED),
-    Key("default-ipc-mode", values.STRING, "private", RELOAD, reaches=CREATED, choices=("private", "shareable")),
+    Key("default-shm-size", values.SIZE, "64M", RELOAD, reset="64M", reaches=CREATED),
+    Key("default-ipc-mode", values.STRING, "private", RELOAD, reset="private", reaches=CREATED, choices=("private", "shareable")),
     Key("default-cgroupns-mode", values.STRING, None, RELOAD, reaches=CREATED, choices=("private", "host")),
-    Key("default-stop-timeout", values.INT, 10, RELOAD, since="29.7", reaches=CREATED),
+    Key("default-stop-timeout", values.INT, 10, RELOAD, reset=10, since="29.7", reaches=CREATED),
     Key("log-driver", values.STRING, "json-file", reaches=CREATED),
     Key("log-opts", values.STRING_MAP, {}, flag="log-opt", reaches=CREATED),
     # Network.
@@ -201,7 +222,7 @@ _ENTRIES = (
         reaches=NETWORKS,
         check=values.check_network_opts,
     ),
-    Key("network-diagnostic-port", values.COUNT, 0, RELOAD, RESETS, check=values.check_port),
+    Key("network-diagnostic-port", values.COUNT, 0, RELOAD, RESETS, 0, check=values.check_port),
     Key("dns", values.IPS, [], reaches=STARTED),
     Key("dns-opts", values.STRINGS, [], flag="dns-opt", reaches=STARTED),
     Key("dns-search", values.STRINGS, [], reaches=STARTED),
@@ -283,3 +304,21 @@ def default_of(key: Key, version: Version) -> t.Any:
     if key.name == "ip6tables":
         return within(version, "27.0")
     return key.default
+
+
+def reset_value(key: Key, version: Version, cgroup_version: int = 0) -> t.Any:
+    """Return the value that brings the default of a key back on SIGHUP, or None where no value does.
+
+    A key that the daemon KEEPS when it is absent goes back to its default only when this value is written. The caller
+    leaves the value in the file, or the next SIGHUP without it keeps what was reloaded last.
+
+    Args:
+        key: one of KEYS.
+        version: of the engine that runs.
+        cgroup_version: 1 or 2, which decides the default of default-cgroupns-mode; 0 where it is not known.
+    """
+    if key.apply != RELOAD or not key.known_to(version):
+        return None
+    if key.name == "default-cgroupns-mode":
+        return {1: "host", 2: "private"}.get(cgroup_version)
+    return copy.deepcopy(key.reset)

@@ -32,6 +32,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     docker_data,
     engine,
     files,
+    locks,
+    processes,
     systemd,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import DEFAULT_SOCKET, DockerApi
@@ -41,6 +43,7 @@ SOCKET_UNIT = "docker.socket"
 SECCOMP_FILE = "/etc/docker/seccomp-bulkhead.json"
 STATE_DIRECTORY = "/var/lib/bulkhead"
 STATE_FILE = STATE_DIRECTORY + "/daemon.json"
+LOCK_FILE = STATE_DIRECTORY + "/daemon.lock"
 _PROPERTIES = (
     "LoadState",
     "ActiveState",
@@ -49,7 +52,8 @@ _PROPERTIES = (
     "ExecStart",
     "Environment",
     "EnvironmentFiles",
-    "ExecMainStartTimestampMonotonic",
+    "MainPID",
+    "InvocationID",
 )
 
 
@@ -63,6 +67,9 @@ class Unit:
         failing: whether it failed, or is being started again and again.
         arguments: dockerd's arguments, with the unit's variables filled in.
         started: when dockerd was started, in seconds since the epoch; 0 when it does not run.
+        masked: whether somebody forbade systemd to start it.
+        invocation: systemd's id of this run of the unit; another one after every start. Empty where there is none.
+        step: what systemd is doing with it, such as ``activating (start-pre)``.
     """
 
     loaded: bool
@@ -70,6 +77,9 @@ class Unit:
     failing: bool
     arguments: tuple[str, ...] = ()
     started: float = 0.0
+    masked: bool = False
+    invocation: str = ""
+    step: str = ""
 
     @property
     def flags(self) -> dict[str, list[str]]:
@@ -89,6 +99,7 @@ class Daemon:
         self.seccomp_file = SECCOMP_FILE
         self._api: DockerApi | None = None
         self._modes: dict[str, int] = {}
+        self._unreadable = False
 
     def engine_version(self) -> str | None:
         """Return the version of the installed dockerd, or None where there is none."""
@@ -141,11 +152,20 @@ class Daemon:
 
     def read_state(self) -> tuple[State, str]:
         """Return what we remember, and a warning when the memory is damaged."""
-        return daemon_state.parse(files.read_text(STATE_FILE), STATE_FILE)
+        try:
+            text = files.read_text(STATE_FILE)
+        except files.NotText:
+            text = ""
+        state, damage = daemon_state.parse(text, STATE_FILE)
+        self._unreadable = bool(damage)
+        return state, damage
 
     def write_state(self, state: State) -> None:
-        """Remember."""
+        """Remember; a memory that we could not read is kept beside the new one."""
         files.ensure_directory(STATE_DIRECTORY, mode=0o700)
+        if self._unreadable:
+            files.keep_copy(STATE_FILE, STATE_FILE + daemon_state.KEPT)
+            self._unreadable = False
         files.write_text(STATE_FILE, daemon_state.render(state), mode=0o600)
 
     # Facts ---------------------------------------------------------------------------------------------------------
@@ -154,10 +174,6 @@ class Daemon:
         """Return what systemd says about docker.service now."""
         shown = systemd.properties(UNIT, _PROPERTIES)
         state, sub = shown["ActiveState"], shown["SubState"]
-        monotonic = shown["ExecMainStartTimestampMonotonic"]
-        started = 0.0
-        if state == "active" and monotonic.isdigit() and int(monotonic):
-            started = time.time() - (time.clock_gettime(time.CLOCK_MONOTONIC) - int(monotonic) / 1e6)
         return Unit(
             loaded=shown["LoadState"] == "loaded",
             active=state == "active",
@@ -165,8 +181,16 @@ class Daemon:
             arguments=tuple(unit_flags.arguments(shown["ExecStart"], _environment(shown)))
             if shown["ExecStart"]
             else (),
-            started=started,
+            started=processes.started(int(shown["MainPID"] or 0)) if state == "active" else 0.0,
+            masked=shown["LoadState"] == "masked",
+            invocation=shown["InvocationID"],
+            step=f"{state} ({sub})",
         )
+
+    def lock(self, seconds: float) -> t.ContextManager[None]:
+        """Return what keeps other runs from changing this daemon while it is entered; see locks.held."""
+        files.ensure_directory(STATE_DIRECTORY, mode=0o700)
+        return locks.held(LOCK_FILE, seconds)
 
     def context(self, root: str | None) -> Context:
         """Return the facts that decide whether a value can be."""
@@ -229,13 +253,20 @@ class Daemon:
         if self._api is not None:
             self._api.close()
             self._api = None
+        self._forget_starts()
+        try:
+            up = action(UNIT, timeout=timeout).rc == 0
+        except commands.CommandError:
+            return False
+        if up:
+            # Our own starts must not use up those of whoever comes next.
+            self._forget_starts()
+        return up
+
+    def _forget_starts(self) -> None:
         # Both units count starts: after a few within a minute systemd would refuse a deliberate one (start-limit-hit).
         systemd.reset_failed(UNIT)
         systemd.reset_failed(SOCKET_UNIT)
-        try:
-            return action(UNIT, timeout=timeout).rc == 0
-        except commands.CommandError:
-            return False
 
     # Listening -----------------------------------------------------------------------------------------------------
 

@@ -130,3 +130,25 @@ def test_flags_are_unique():
 )
 def test_kinds(kind, value, fine):
     assert (daemon_values.kind_problem(kind, value) == "") is fine
+
+
+@pytest.mark.parametrize("name", sorted(RELOADED))
+def test_every_key_that_can_be_reloaded_can_be_reset(name):
+    key = KEYS[name]
+    version = parse(key.since or "20.10.24")
+    value = daemon_keys.reset_value(key, version, cgroup_version=2)
+    assert value is not None
+    assert daemon_values.kind_problem(key.kind, value) == ""
+
+
+def test_what_no_value_resets():
+    newest = parse("29.7.2")
+    assert daemon_keys.reset_value(KEYS["log-driver"], newest) is None
+    assert daemon_keys.reset_value(KEYS["allow-nondistributable-artifacts"], newest) is None
+    assert daemon_keys.reset_value(KEYS["default-stop-timeout"], parse("29.6")) is None
+
+
+def test_the_namespace_that_resets_depends_on_the_host():
+    key = KEYS["default-cgroupns-mode"]
+    found = [daemon_keys.reset_value(key, parse("28.5.2"), cgroup_version=number) for number in (0, 1, 2)]
+    assert found == [None, "host", "private"]
