@@ -54,7 +54,7 @@ class Key:
         short: dockerd's short flag, one letter.
         members: whether the value is a map whose members may belong to different owners.
         choices: the only values, where there are few.
-        check: finds what the kind cannot: called with the value, returns sentences.
+        check: finds what the kind cannot: called with the value and the release, yields findings.
         note: why the key is refused on releases without it.
     """
 
@@ -71,7 +71,7 @@ class Key:
     short: str = ""
     members: bool = False
     choices: tuple[str, ...] = ()
-    check: t.Callable[[t.Any], list[str]] | None = None
+    check: values.Check | None = None
     note: str = ""
 
     def known_to(self, version: Version) -> bool:
@@ -107,14 +107,20 @@ _ENTRIES = (
     Key("metrics-addr", values.STRING, "", check=values.check_metrics),
     Key("min-api-version", values.STRING, since="29.0", check=values.check_min_api),
     Key("authorization-plugins", values.STRINGS, [], RELOAD, RESETS, [], flag="authorization-plugin"),
-    Key("node-generic-resources", values.STRINGS, [], flag="node-generic-resource"),
+    Key(
+        "node-generic-resources",
+        values.STRINGS,
+        [],
+        flag="node-generic-resource",
+        check=values.check_resources,
+    ),
     Key("swarm-default-advertise-addr", values.STRING, ""),
     Key("proxies", values.STRUCTURED, since="23.0", check=values.check_proxies),
     Key("rootless", values.BOOL, False),
     Key("selinux-enabled", values.BOOL, False),
     Key("live-restore", values.BOOL, False, RELOAD, reset=False),
-    Key("shutdown-timeout", values.INT, 15, RELOAD, reset=15),
-    Key("oom-score-adjust", values.INT, removed="26.0", note="set OOMScoreAdjust= in the unit instead"),
+    Key("shutdown-timeout", values.INT, 15, RELOAD, reset=15, check=values.check_not_zero),
+    Key("oom-score-adjust", values.INT, removed="26.0", check=values.check_oom_score, note="set OOMScoreAdjust= in the unit instead"),
     # Registries and transfers.
     Key(
         "insecure-registries",
@@ -134,9 +140,9 @@ _ENTRIES = (
         flag="registry-mirror",
         check=values.check_mirrors,
     ),
-    Key("max-concurrent-downloads", values.COUNT, 3, RELOAD, RESETS, 3),
-    Key("max-concurrent-uploads", values.COUNT, 5, RELOAD, RESETS, 5),
-    Key("max-download-attempts", values.COUNT, 5, RELOAD, RESETS, 5),
+    Key("max-concurrent-downloads", values.COUNT, 3, RELOAD, RESETS, 3, check=values.check_not_zero),
+    Key("max-concurrent-uploads", values.COUNT, 5, RELOAD, RESETS, 5, check=values.check_not_zero),
+    Key("max-download-attempts", values.COUNT, 5, RELOAD, RESETS, 5, check=values.check_not_zero),
     Key(
         "allow-nondistributable-artifacts",
         values.STRINGS,
@@ -148,9 +154,9 @@ _ENTRIES = (
     ),
     # Storage and runtimes.
     Key("storage-driver", values.STRING, "", short="s"),
-    Key("storage-opts", values.STRINGS, [], flag="storage-opt"),
+    Key("storage-opts", values.STRINGS, [], flag="storage-opt", check=values.check_storage_options),
     Key("containerd", values.STRING, ""),
-    Key("containerd-namespace", values.STRING, "moby"),
+    Key("containerd-namespace", values.STRING, "moby", check=values.check_namespace),
     Key("cri-containerd", values.BOOL, False),
     Key("builder", values.STRUCTURED, check=values.check_builder),
     Key("cdi-spec-dirs", values.STRINGS, since="25.0", flag="cdi-spec-dir"),
@@ -179,19 +185,19 @@ _ENTRIES = (
     Key("default-shm-size", values.SIZE, "64M", RELOAD, reset="64M", reaches=CREATED),
     Key("default-ipc-mode", values.STRING, "private", RELOAD, reset="private", reaches=CREATED, choices=("private", "shareable")),
     Key("default-cgroupns-mode", values.STRING, None, RELOAD, reaches=CREATED, choices=("private", "host")),
-    Key("default-stop-timeout", values.INT, 10, RELOAD, reset=10, since="29.7", reaches=CREATED),
+    Key("default-stop-timeout", values.INT, 10, RELOAD, reset=10, since="29.7", reaches=CREATED, check=values.check_not_zero),
     Key("log-driver", values.STRING, "json-file", reaches=CREATED),
     Key("log-opts", values.STRING_MAP, {}, flag="log-opt", reaches=CREATED),
     # Network.
     Key("bridge", values.STRING, "", short="b", reaches=BRIDGE),
-    Key("bip", values.CIDR, "", reaches=BRIDGE),
-    Key("bip6", values.CIDR, "", since="28.0", reaches=BRIDGE),
+    Key("bip", values.CIDR, "", reaches=BRIDGE, check=values.check_bridge_address),
+    Key("bip6", values.CIDR, "", since="28.0", reaches=BRIDGE, check=values.check_ipv6_network),
     Key("fixed-cidr", values.CIDR, "", reaches=BRIDGE),
-    Key("fixed-cidr-v6", values.CIDR, "", reaches=BRIDGE),
+    Key("fixed-cidr-v6", values.CIDR, "", reaches=BRIDGE, check=values.check_ipv6_network),
     Key("default-gateway", values.IP, "", reaches=BRIDGE),
     Key("default-gateway-v6", values.IP, "", reaches=BRIDGE),
-    Key("mtu", values.COUNT, 1500, reaches=BRIDGE),
-    Key("network-control-plane-mtu", values.COUNT, 1500),
+    Key("mtu", values.COUNT, 1500, reaches=BRIDGE, check=values.check_not_zero),
+    Key("network-control-plane-mtu", values.COUNT, 1500, check=values.check_not_zero),
     Key("ip", values.IP, "0.0.0.0", reaches=BRIDGE),
     Key("icc", values.BOOL, True, reaches=BRIDGE),
     Key("ipv6", values.BOOL, False, reaches=BRIDGE),
@@ -225,9 +231,9 @@ _ENTRIES = (
     Key("network-diagnostic-port", values.COUNT, 0, RELOAD, RESETS, 0, check=values.check_port),
     Key("dns", values.IPS, [], reaches=STARTED),
     Key("dns-opts", values.STRINGS, [], flag="dns-opt", reaches=STARTED),
-    Key("dns-search", values.STRINGS, [], reaches=STARTED),
+    Key("dns-search", values.STRINGS, [], reaches=STARTED, check=values.check_search_domains),
     Key("host-gateway-ip", values.IP),
-    Key("host-gateway-ips", values.IPS, since="28.0", flag="host-gateway-ip"),
+    Key("host-gateway-ips", values.IPS, since="28.0", flag="host-gateway-ip", check=values.check_gateways),
     # Gone.
     Key("graph", values.PATH, removed="24.0", note="use data-root"),
     Key(

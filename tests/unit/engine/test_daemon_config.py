@@ -131,11 +131,14 @@ ACCEPTED_BY_DOCKERD = [
 ]
 
 
+def below(where, path):
+    return where == path or where.startswith((f"{path}.", f"{path}["))
+
+
 @pytest.mark.parametrize(("config", "where", "words"), ACCEPTED_BY_DOCKERD)
 def test_what_dockerd_accepts(config, where, words):
     problems = found(config, "29.7.2")
-    assert where in [problem.where for problem in problems]
-    assert any(words in problem.message for problem in problems)
+    assert any(words in problem.message for problem in problems if below(problem.where, where))
 
 
 @pytest.mark.parametrize(
@@ -234,8 +237,7 @@ def test_what_dockerd_accepts(config, where, words):
 )
 def test_bad(config, version, where, words):
     problems = found(config, version)
-    assert where in [problem.where for problem in problems]
-    assert any(words in problem.message for problem in problems if problem.where == where)
+    assert any(words in problem.message for problem in problems if below(problem.where, where))
 
 
 @pytest.mark.parametrize(

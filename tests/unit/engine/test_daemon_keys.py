@@ -114,7 +114,7 @@ def test_flags_are_unique():
         (daemon_values.IP, "::1", True),
         (daemon_values.IP, "300.1.1.1", False),
         (daemon_values.SIZE, "64m", True),
-        (daemon_values.SIZE, 67108864, True),
+        (daemon_values.SIZE, 67108864, False),
         (daemon_values.SIZE, "many", False),
         (daemon_values.STRINGS, ["a"], True),
         (daemon_values.STRINGS, "a", False),
