@@ -35,6 +35,8 @@ BRIDGE = "bridge"
 STARTED = "started"
 CREATED = "created"
 NETWORKS = "networks"
+#: The key has no flag of its own.
+NO_FLAG = "(none)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,13 +46,16 @@ class Key:
     Attributes:
         kind: what the value is; one of the kinds of daemon_values.KINDS.
         default: the engine's own value where the key is absent; None where it has none or computes it.
-        apply: RELOAD or RESTART.
+        default_since: for keys whose default changed, the release and the new default; see also default_of.
+        apply: RELOAD or RESTART; see also apply_of.
+        reload_until: for keys that can be reloaded, the release from which they no longer can.
         absent: KEEPS or RESETS, for keys that can be reloaded.
         reset: for keys that can be reloaded, the value to write so that SIGHUP brings the default back; None where it
             depends on the host.
         reaches: DAEMON, BRIDGE, STARTED, CREATED or NETWORKS.
         since, removed: the releases that brought and dropped the key; empty for before 20.10 and for never.
-        flag: dockerd's long flag for the same setting, without dashes; empty where it is the key's name.
+        flag: dockerd's long flag for the same setting, without dashes; empty where it is the key's name, NO_FLAG where
+            there is none.
         short: dockerd's short flag, one letter.
         members: whether the value is a map whose members may belong to different owners.
         choices: the only values, where there are few.
@@ -65,10 +70,12 @@ class Key:
     absent: str = KEEPS
     reset: t.Any = None
     reaches: str = DAEMON
+    reload_until: str = ""
     since: str = ""
     removed: str = ""
     flag: str = ""
     short: str = ""
+    default_since: tuple[str, t.Any] | None = None
     members: bool = False
     choices: tuple[str, ...] = ()
     check: values.Check | None = None
@@ -105,7 +112,15 @@ _ENTRIES = (
     Key("experimental", values.BOOL, False),
     Key("features", values.BOOL_MAP, {}, RELOAD, RESETS, {}, members=True, flag="feature"),
     Key("metrics-addr", values.STRING, "", check=values.check_metrics),
-    Key("min-api-version", values.STRING, since="29.0", check=values.check_min_api),
+    Key(
+        "min-api-version",
+        values.STRING,
+        "1.44",
+        since="29.0",
+        flag=NO_FLAG,
+        default_since=("29.3", "1.40"),
+        check=values.check_min_api,
+    ),
     Key("authorization-plugins", values.STRINGS, [], RELOAD, RESETS, [], flag="authorization-plugin"),
     Key(
         "node-generic-resources",
@@ -116,7 +131,7 @@ _ENTRIES = (
     ),
     Key("swarm-default-advertise-addr", values.STRING, ""),
     Key("proxies", values.STRUCTURED, since="23.0", check=values.check_proxies),
-    Key("rootless", values.BOOL, False),
+    Key("rootless", values.BOOL, False, check=values.check_rootless),
     Key("selinux-enabled", values.BOOL, False),
     Key("live-restore", values.BOOL, False, RELOAD, reset=False),
     Key("shutdown-timeout", values.INT, 15, RELOAD, reset=15, check=values.check_not_zero),
@@ -149,6 +164,7 @@ _ENTRIES = (
         [],
         RELOAD,
         reset=[],
+        reload_until="28.0",
         removed="28.1",
         note="the engine ignores it: artifacts are always pushed",
     ),
@@ -158,8 +174,8 @@ _ENTRIES = (
     Key("containerd", values.STRING, ""),
     Key("containerd-namespace", values.STRING, "moby", check=values.check_namespace),
     Key("cri-containerd", values.BOOL, False),
-    Key("builder", values.STRUCTURED, check=values.check_builder),
-    Key("cdi-spec-dirs", values.STRINGS, since="25.0", flag="cdi-spec-dir"),
+    Key("builder", values.STRUCTURED, flag=NO_FLAG, check=values.check_builder),
+    Key("cdi-spec-dirs", values.STRINGS, ["/etc/cdi", "/var/run/cdi"], since="25.0", flag="cdi-spec-dir"),
     Key("nri-opts", values.STRUCTURED, None, RELOAD, RESETS, {}, since="29.2", flag="nri-opts", check=values.check_nri),
     Key("runtimes", values.STRUCTURED, {}, RELOAD, reset={}, members=True, flag="add-runtime", check=values.check_runtimes),
     Key("default-runtime", values.STRING, "runc", RELOAD, reset="runc", reaches=CREATED),
@@ -202,7 +218,7 @@ _ENTRIES = (
     Key("icc", values.BOOL, True, reaches=BRIDGE),
     Key("ipv6", values.BOOL, False, reaches=BRIDGE),
     Key("iptables", values.BOOL, True),
-    Key("ip6tables", values.BOOL),
+    Key("ip6tables", values.BOOL, False, default_since=("27.0", True)),
     Key("ip-forward", values.BOOL, True),
     Key("ip-forward-no-drop", values.BOOL, False, since="28.0"),
     Key("ip-masq", values.BOOL, True, reaches=BRIDGE),
@@ -307,9 +323,14 @@ SNAPSHOTTERS = (
 
 def default_of(key: Key, version: Version) -> t.Any:
     """Return what an absent key means to a release, or None where the engine computes it."""
-    if key.name == "ip6tables":
-        return within(version, "27.0")
+    if key.default_since and within(version, key.default_since[0]):
+        return key.default_since[1]
     return key.default
+
+
+def apply_of(key: Key, version: Version) -> str:
+    """Return RELOAD or RESTART: how a change of a key gets to a daemon of a release."""
+    return RESTART if key.reload_until and within(version, key.reload_until) else key.apply
 
 
 def reset_value(key: Key, version: Version, cgroup_version: int = 0) -> t.Any:
@@ -323,7 +344,7 @@ def reset_value(key: Key, version: Version, cgroup_version: int = 0) -> t.Any:
         version: of the engine that runs.
         cgroup_version: 1 or 2, which decides the default of default-cgroupns-mode; 0 where it is not known.
     """
-    if key.apply != RELOAD or not key.known_to(version):
+    if apply_of(key, version) != RELOAD or not key.known_to(version):
         return None
     if key.name == "default-cgroupns-mode":
         return {1: "host", 2: "private"}.get(cgroup_version)

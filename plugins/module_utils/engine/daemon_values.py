@@ -59,7 +59,7 @@ ULIMITS = (
 class Finding(t.NamedTuple):
     """What is wrong at a path below a key, as names and positions; an empty path is the key itself."""
 
-    path: tuple[t.Union[str, int], ...]
+    path: tuple[str | int, ...]
     message: str
 
 
@@ -92,7 +92,21 @@ BUILDER: dict[str, dict[str, Field]] = {
 }
 BUILDER_SINCE = {"gc": "", "entitlements": "", "history": "24.0"}
 BUILDER_RULE = {"all": Field(BOOL), "filter": Field(STRINGS), "keepstorage": Field(SIZE), **_SIZES}
-BUILDER_FILTERS = ("id", "parents", "type", "description", "inuse", "shared", "private", "mutable", "until", "unused-for")
+#: The filters of a rule, as name=value; a rule whose filter has another name holds for everything (moby
+#: builder/builder-next/builder.go, cacheFields and toBuildkitPruneInfo).
+BUILDER_FILTERS = (
+    "until",
+    "unused-for",
+    "id",
+    "parent",
+    "type",
+    "description",
+    "inuse",
+    "shared",
+    "private",
+    "mutable",
+    "immutable",
+)
 PROXIES = {name: Field(STRING) for name in ("http-proxy", "https-proxy", "no-proxy")}
 NRI = {"enable": Field(BOOL), "plugin-path": Field(PATH), "plugin-config-path": Field(PATH), "socket-path": Field(PATH)}
 RUNTIME = {
@@ -273,6 +287,14 @@ def check_mirrors(value: list[str], _version: Version) -> Findings:
             )
 
 
+def check_rootless(value: bool, _version: Version) -> Findings:
+    """dockerd says so itself where rootlesskit runs it (moby daemon/config/config_linux.go, setPlatformDefaults)."""
+    if value:
+        yield Finding(
+            (), "is true, which dockerd sets by itself where rootlesskit starts it and cannot do otherwise; remove it"
+        )
+
+
 def check_resources(value: list[str], _version: Version) -> Findings:
     """Generic resources of a node are name=count, or name=member once for each member."""
     kinds: dict[str, bool] = {}
@@ -307,13 +329,22 @@ def _policy(value: t.Any, version: Version) -> Findings:
         return
     for place, rule in enumerate(value):
         yield from _below((place,), fields(rule, BUILDER_RULE, version, any_case=True), "a rule of the policy ")
-        filters = [item for field, item in rule.items() if field.lower() == "filter"] if isinstance(rule, dict) else []
-        for entry in filters[0] if filters and isinstance(filters[0], list) else ():
-            if isinstance(entry, str) and re.split("[=~]", entry.lower())[0].rstrip("!").strip() not in BUILDER_FILTERS:
-                yield Finding(
-                    (place, "filter"),
-                    f"a rule of the policy holds the unknown filter '{entry}'; known are {', '.join(BUILDER_FILTERS)}",
-                )
+        for field, item in rule.items() if isinstance(rule, dict) else ():
+            if field.lower() == "filter" and isinstance(item, list):
+                yield from _below((place, field), _filters(item), "a rule of the policy ")
+
+
+def _filters(value: list[t.Any]) -> Findings:
+    names = [str(entry).partition("=")[0].strip().lower() for entry in value]
+    for place, name in enumerate(names):
+        if name not in BUILDER_FILTERS:
+            yield Finding(
+                (place,),
+                f"holds the unknown filter '{value[place]}', without which it would hold for everything; known are "
+                f"{', '.join(BUILDER_FILTERS)}, each as name=value",
+            )
+        elif name in names[:place]:
+            yield Finding((place,), f"holds the filter {name} twice, so dockerd does not start; keep one")
 
 
 def check_runtimes(value: t.Any, version: Version) -> Findings:
@@ -561,7 +592,7 @@ def fields(value: t.Any, known: t.Mapping[str, Field], version: Version, any_cas
             yield from _below((name,), kind_findings(field.kind, item), f"field '{name}' ")
 
 
-def _below(path: tuple[t.Union[str, int], ...], found: t.Iterable[Finding], before: str = "") -> Findings:
+def _below(path: tuple[str | int, ...], found: t.Iterable[Finding], before: str = "") -> Findings:
     for finding in found:
         yield Finding((*path, *finding.path), f"{before}{finding.message}")
 
