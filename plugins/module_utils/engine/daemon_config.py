@@ -14,10 +14,17 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys, daemon_values, log_drivers
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
+    daemon_json,
+    daemon_keys,
+    daemon_values,
+    log_drivers,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_values import Finding
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import Version, within
 
@@ -57,9 +64,9 @@ def problems(config: Config, version: Version, context: Context = Context()) -> 
     found: list[Problem] = []
     sound: dict[str, t.Any] = {}
     for name, value in config.items():
-        messages = _key_problems(name, value, version)
-        found += [Problem(name, message) for message in messages]
-        if not messages:
+        findings = _key_problems(name, value, version)
+        found += [Problem(daemon_json.path_text((name, *path)), message) for path, message in findings]
+        if not findings:
             sound[name] = value
     # What relates keys to each other looks only at values that are right in themselves: one mistake, one message.
     for rule in _RULES:
@@ -67,29 +74,41 @@ def problems(config: Config, version: Version, context: Context = Context()) -> 
     return found
 
 
-def _key_problems(name: str, value: t.Any, version: Version) -> list[str]:
-    if name in daemon_keys.NEVER_READ:
-        return [f"has no effect in daemon.json: {daemon_keys.NEVER_READ[name]}"]
-    key = KEYS.get(name)
-    if key is None:
-        return [_unknown(name, value, version)]
-    if not within(version, key.since):
-        return [f"came with Docker {key.since}, but {version} is installed; remove it or upgrade the engine"]
-    if not key.known_to(version):
-        return [
-            f"left with Docker {key.removed}, and {version} is installed; remove it"
-            + (f": {key.note}" if key.note else "")
-        ]
-    wrong = daemon_values.kind_problem(key.kind, value)
+def _key_problems(name: str, value: t.Any, version: Version) -> list[Finding]:
+    known = _unusable(name, value, version)
+    if known:
+        return [Finding((), known)]
+    key = KEYS[name]
     # The messages about log options name the option, so only the shape of the whole is judged here.
-    if wrong and not (name == "log-opts" and isinstance(value, dict)):
-        return [wrong]
+    if not (name == "log-opts" and isinstance(value, dict)):
+        wrong = list(daemon_values.kind_findings(key.kind, value))
+        if wrong:
+            return wrong
     if key.choices and value not in key.choices:
         return [
-            f"is {daemon_values.describe(value)}, but only "
-            f"{', '.join(choice or '(empty)' for choice in key.choices)} exist"
+            Finding(
+                (),
+                f"is {daemon_values.describe(value)}, but only "
+                f"{', '.join(choice or '(empty)' for choice in key.choices)} exist",
+            )
         ]
-    return key.check(value) if key.check else []
+    return list(key.check(value, version)) if key.check else []
+
+
+def _unusable(name: str, value: t.Any, version: Version) -> str:
+    """Return why a release does not read a key at all, or an empty string."""
+    if name in daemon_keys.NEVER_READ:
+        return f"has no effect in daemon.json: {daemon_keys.NEVER_READ[name]}"
+    key = KEYS.get(name)
+    if key is None:
+        return _unknown(name, value, version)
+    if not within(version, key.since):
+        return f"came with Docker {key.since}, but {version} is installed; remove it or upgrade the engine"
+    if not key.known_to(version):
+        return f"left with Docker {key.removed}, and {version} is installed; remove it" + (
+            f": {key.note}" if key.note else ""
+        )
+    return ""
 
 
 def _unknown(name: str, value: t.Any, version: Version) -> str:
@@ -99,8 +118,8 @@ def _unknown(name: str, value: t.Any, version: Version) -> str:
     inner = [field for field in value if field in KEYS] if isinstance(value, dict) else []
     if inner:
         return (
-            f"is no section of daemon.json, and the keys in it ({', '.join(inner)}) would be ignored; "
-            "move them to the top level"
+            f"is no section of daemon.json, and of the keys in it ({', '.join(inner)}) dockerd applies the switches and "
+            "ignores the rest without a word; move them to the top level"
         )
     near = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=1, cutoff=0.7)
     singular = next((key.name for key in KEYS.values() if name and key.flag == name and key.known_to(version)), "")
@@ -245,6 +264,39 @@ def _network(config: Config, version: Version, context: Context) -> t.Iterator[P
         )
 
 
+def _default_bridge(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
+    if config.get("ipv6") and not config.get("fixed-cidr-v6") and not within(version, "27.0"):
+        yield Problem(
+            "ipv6",
+            f"needs fixed-cidr-v6 on Docker {version}, or dockerd does not start; name a subnet, such as fd00:26::/64",
+        )
+    if not config.get("bip"):
+        return
+    subnet = ipaddress.ip_interface(config["bip"]).network
+    for name in ("fixed-cidr", "default-gateway"):
+        value = config.get(name)
+        if value and not _lies_within(ipaddress.ip_interface(value).network, subnet):
+            yield Problem(name, f"is '{value}', which lies outside of {subnet}, the network of bip; choose one in it")
+
+
+def _lies_within(inner: t.Any, outer: t.Any) -> bool:
+    return inner.version == outer.version and bool(inner.subnet_of(outer))
+
+
+def _devices(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
+    # A preview until 28.2, then switched on unless it is switched off (moby cmd/dockerd/daemon.go).
+    if config.get("cdi-spec-dirs") and not config.get("features", {}).get("cdi", within(version, "28.2")):
+        yield Problem(
+            "cdi-spec-dirs",
+            f"is ignored by Docker {version} as long as features.cdi is not true; set it, or remove the key",
+        )
+
+
+def _discovery(config: Config, _version: Version, _context: Context) -> t.Iterator[Problem]:
+    if config.get("cluster-advertise") and not config.get("cluster-store"):
+        yield Problem("cluster-advertise", "needs cluster-store, and dockerd does not start without; use swarm mode")
+
+
 def _ulimits(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
     hard = config.get("default-ulimits", {}).get("nofile", {}).get("Hard", 0)
     if context.open_files_limit and hard > context.open_files_limit:
@@ -315,6 +367,9 @@ _RULES: tuple[_Rule, ...] = (
     _cgroups,
     _realtime,
     _network,
+    _default_bridge,
+    _devices,
+    _discovery,
     _ulimits,
     _listeners,
     _runtimes,

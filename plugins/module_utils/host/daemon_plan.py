@@ -138,9 +138,10 @@ def make(host: Daemon, request: Request) -> Plan:
     warnings: list[str] = []
     found = host.read_files()
     try:
-        current = daemon_json.parse(found.config or "")
+        document = daemon_json.read(found.config or "")
     except daemon_json.DaemonJsonError as error:
         raise Refused([Problem(host.config_file, f"is not a configuration: {error}")]) from error
+    current = document.config
     state, damage = host.read_state()
     if damage:
         warnings.append(damage)
@@ -169,7 +170,7 @@ def make(host: Daemon, request: Request) -> Plan:
     config = merged.config
     root = host.effective_root(config, unit) if _usable(config) else None
 
-    refused += daemon_config.problems(config, version, context)
+    refused += document.located(daemon_config.problems(config, version, context), host.config_file, merged.managed)
     refused += unit_flags.problems(unit.flags, config, host.config_file)
     refused += host.problems(config, old_root, request.predicting)
     refused += _hidden_data(host, current, config, old_root, root)
@@ -179,7 +180,7 @@ def make(host: Daemon, request: Request) -> Plan:
     if refused:
         raise Refused(refused)
 
-    wanted = Files(_text(found.config, current, config), profile)
+    wanted = Files(_text(found.config, current, config, version), profile)
     good = state.good or found
     plan = Plan(
         found=found,
@@ -309,9 +310,11 @@ def _hidden_data(
     ]
 
 
-def _text(found: str | None, current: t.Mapping[str, t.Any], config: dict[str, t.Any]) -> str | None:
+def _text(
+    found: str | None, current: t.Mapping[str, t.Any], config: dict[str, t.Any], version: versions.Version
+) -> str | None:
     """Keep a file to the letter as long as it says what it shall, and do not make one that says nothing."""
-    if daemon_changes.same(current, config):
+    if daemon_changes.same(current, config) and not (found is not None and daemon_json.unreadable(found, version)):
         return found
     return daemon_text.rewrite(found, config)
 
