@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys, daemon_values, log_drivers
@@ -245,6 +246,24 @@ def _network(config: Config, version: Version, context: Context) -> t.Iterator[P
         )
 
 
+def _default_bridge(config: Config, _version: Version, _context: Context) -> t.Iterator[Problem]:
+    # With live-restore dockerd leaves the bridge alone while containers run: such a mistake waits for the next boot.
+    for address, inside in (("bip", ("fixed-cidr", "default-gateway")), ("bip6", ("fixed-cidr-v6", "default-gateway-v6"))):
+        if not config.get(address):
+            continue
+        network = ipaddress.ip_interface(config[address]).network
+        for name in inside:
+            part = ipaddress.ip_interface(config[name]).network if config.get(name) else network
+            if part.version != network.version or not part.subnet_of(network):  # type: ignore[arg-type]
+                yield Problem(
+                    name,
+                    f"is {config[name]}, which lies outside {network} of {address}, and dockerd does not start so; "
+                    f"choose one inside, or change {address}",
+                )
+    if config.get("mtu") and not 68 <= config["mtu"] <= 65535:
+        yield Problem("mtu", f"is {config['mtu']}, but a bridge carries packets of 68 to 65535 bytes; try 1500")
+
+
 def _ulimits(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
     hard = config.get("default-ulimits", {}).get("nofile", {}).get("Hard", 0)
     if context.open_files_limit and hard > context.open_files_limit:
@@ -315,6 +334,7 @@ _RULES: tuple[_Rule, ...] = (
     _cgroups,
     _realtime,
     _network,
+    _default_bridge,
     _ulimits,
     _listeners,
     _runtimes,
