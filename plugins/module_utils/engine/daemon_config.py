@@ -270,17 +270,21 @@ def _default_bridge(config: Config, version: Version, _context: Context) -> t.It
             "ipv6",
             f"needs fixed-cidr-v6 on Docker {version}, or dockerd does not start; name a subnet, such as fd00:26::/64",
         )
-    if not config.get("bip"):
-        return
-    subnet = ipaddress.ip_interface(config["bip"]).network
-    for name in ("fixed-cidr", "default-gateway"):
-        value = config.get(name)
-        if value and not _lies_within(ipaddress.ip_interface(value).network, subnet):
-            yield Problem(name, f"is '{value}', which lies outside of {subnet}, the network of bip; choose one in it")
-
-
-def _lies_within(inner: t.Any, outer: t.Any) -> bool:
-    return inner.version == outer.version and bool(inner.subnet_of(outer))
+    # With live-restore dockerd leaves the bridge alone while containers run: such a mistake waits for the next boot.
+    for address, inside in (("bip", ("fixed-cidr", "default-gateway")), ("bip6", ("fixed-cidr-v6", "default-gateway-v6"))):
+        if not config.get(address):
+            continue
+        network = ipaddress.ip_interface(config[address]).network
+        for name in inside:
+            part = ipaddress.ip_interface(config[name]).network if config.get(name) else network
+            if part.version != network.version or not part.subnet_of(network):  # type: ignore[arg-type]
+                yield Problem(
+                    name,
+                    f"is {config[name]}, which lies outside of {network}, the network of {address}, and dockerd does not start so; "
+                    f"choose one inside, or change {address}",
+                )
+    if config.get("mtu") and not 68 <= config["mtu"] <= 65535:
+        yield Problem("mtu", f"is {config['mtu']}, but a bridge carries packets of 68 to 65535 bytes; try 1500")
 
 
 def _devices(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:

@@ -29,6 +29,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems im
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
     daemon_facts,
+    daemon_places,
     docker_data,
     engine,
     files,
@@ -202,7 +203,10 @@ class Daemon:
 
     def problems(self, config: t.Mapping[str, t.Any], root: str | None, predicting: bool) -> list[Problem]:
         """Return what a configuration needs and this host lacks."""
-        return daemon_facts.problems(config, root, predicting, self.seccomp_file)
+        return [
+            *daemon_places.owner_problems(self.config_file),
+            *daemon_facts.problems(config, root, predicting, self.seccomp_file),
+        ]
 
     def inventory(self, root: str) -> docker_data.DockerData:
         """Return what a root holds."""

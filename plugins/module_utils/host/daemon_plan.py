@@ -17,6 +17,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     daemon_info,
     daemon_interrupts,
     daemon_json,
+    daemon_moves,
     daemon_standing,
     daemon_text,
     image_store,
@@ -173,6 +174,7 @@ def make(host: Daemon, request: Request) -> Plan:
     refused += document.located(daemon_config.problems(config, version, context), host.config_file, merged.managed)
     refused += unit_flags.problems(unit.flags, config, host.config_file)
     refused += host.problems(config, old_root, request.predicting)
+    refused += daemon_moves.problems(info, current, config)
     refused += _hidden_data(host, current, config, old_root, root)
     hidden = daemon_info.hidden_by_store(info, config, version) if info else ""
     if hidden:

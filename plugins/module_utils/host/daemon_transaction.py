@@ -45,6 +45,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api im
 DEFERRED = "deferred"
 # An authorization plugin that does not answer holds a reload up for 14 seconds (moby pkg/plugins, retries).
 _RELOAD_TIMEOUT = 20.0
+# How long a daemon has to go on after it was proved, in seconds: some end when their first work is done.
+_SETTLING = 2.0
 # What a daemon may need to stop, in seconds, on top of the time that it gives its containers.
 _STOPPING = 15.0
 
@@ -165,7 +167,13 @@ class Transaction:
             reset={**self._state.reset, **plan.merged.reset},
             invocation=plan.unit.invocation if plan.proven else plan.invocation if self._state.good else "",
         )
-        self._host.write_files(plan.wanted)
+        try:
+            self._host.write_files(plan.wanted)
+        except files.FileError as error:
+            if self._host.read_files() != plan.found:
+                raise
+            self._save(**vars(plan.state))
+            raise DaemonError(f"Nothing was changed: {error}.") from error
 
     def _apply(self, action: str, kept: dict[str, str], broken_before: str) -> str:
         """Make the daemon use the files and return what it took: a reload that it does not confirm becomes a restart."""
@@ -259,6 +267,19 @@ class Transaction:
             odd.append(f"the containers {', '.join(lost)} did not live through it")
         if odd:
             self._back("the daemon serves, but not as configured", "; ".join(odd), broken_before)
+        if not self._stays():
+            self._back("the daemon ended soon after it had started", self._host.journal_reason(cursor), broken_before)
+
+    def _stays(self) -> bool:
+        """Tell whether the daemon that serves now still does so a moment later, and not one that systemd started after it."""
+        serving = self._host.unit()
+        deadline = self._host.now() + int(_SETTLING * 1e9)
+        while serving.active and self._host.now() < deadline:
+            self._host.wait(0.5)
+            now = self._host.unit()
+            if not now.active or now.invocation != serving.invocation:
+                return False
+        return serving.active
 
     def _disagreements(self, info: t.Mapping[str, t.Any]) -> list[Problem]:
         root = root_to_check(info, self._plan.root)
