@@ -20,7 +20,7 @@ OPERATORS = ("SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_EQ", "SCMP_C
 # As many values between two bounds are worth a rule each, since a rule holds one condition for an argument.
 _LISTED = 64
 
-_Range = t.Tuple[int, int]
+_Range = tuple[int, int]
 
 
 class NotExpressible(ValueError):
@@ -62,7 +62,7 @@ def both(first: Argument, second: Argument) -> tuple[Argument | None, ...]:
     if MASKED in (first.op, second.op):
         return _both_with_mask(first, second) if first.op == MASKED else _both_with_mask(second, first)
     shared = _shared(_ranges(first), _ranges(second))
-    if any(0 < low and high < LARGEST and high - low >= _LISTED for low, high in shared):
+    if any(low > 0 and high < LARGEST and high - low >= _LISTED for low, high in shared):
         raise NotExpressible(f"{words(first)} and {words(second)}")
     return _conditions(first.index, shared)
 

@@ -76,7 +76,9 @@ def read(given: t.Mapping[str, t.Any], where: str = "seccomp_profile") -> tuple[
     found = [Problem(where, _unknown(name, KEYS)) for name in given if name not in KEYS]
     if given.get("base") != BUILTIN:
         found.append(
-            Problem(where, f"starts from the base {given.get('base')!r}; write 'base: {BUILTIN}', the one that there is")
+            Problem(
+                where, f"starts from the base {given.get('base')!r}; write 'base: {BUILTIN}', the one that there is"
+            )
         )
     entries: dict[str, tuple[Entry, ...]] = {}
     for side in ("allow", "deny"):
@@ -119,26 +121,6 @@ def render(choice: Choice, version: versions.Version) -> Profile:
         if entry.errno is not None and entry.errno != base.refusal:
             rules.append(Rule(entry.names, ERRNO, entry.errno, args=entry.args, caps=entry.caps, arches=entry.arches))
     return dataclasses.replace(base, rules=tuple(rules))
-
-
-def needless(choice: Choice, version: versions.Version) -> list[str]:
-    """Return the calls that are named although nothing changes for them, each with the reason."""
-    rules = seccomp_builtin.builtin(version).rules
-    opened = {name for rule in rules if rule.opens and not rule.conditional for name in rule.names}
-    named = {name for rule in rules if rule.opens for name in rule.names}
-    found = [
-        f"{name} is open in the engine's own profile anyway"
-        for entry in choice.allow
-        for name in entry.names
-        if name in opened
-    ]
-    allowed = {name for entry in choice.allow for name in entry.names}
-    return found + [
-        f"{name} is closed in the engine's own profile anyway"
-        for entry in choice.deny
-        for name in entry.names
-        if name not in named | allowed and entry.errno is None
-    ]
 
 
 def _cut(rules: t.Iterable[Rule], name: str, entry: Entry, opened: bool) -> list[Rule]:
@@ -187,7 +169,9 @@ def _outside_argument(rule: Rule, argument: Argument) -> list[Rule]:
                 "values that are named one by one"
             ) from error
         found += [
-            dataclasses.replace(rule, args=tuple(sorted((*others, left)))) if left is not None else dataclasses.replace(rule, args=others)
+            dataclasses.replace(rule, args=tuple(sorted((*others, left))))
+            if left is not None
+            else dataclasses.replace(rule, args=others)
             for left in cases
         ]
     return found
@@ -210,7 +194,9 @@ def _entry(item: t.Any, where: str, found: list[Problem]) -> Entry | None:
     if isinstance(item, str):
         item = {"name": item}
     if not isinstance(item, dict):
-        found.append(Problem(where, "is neither the name of a system call nor a dictionary with name, args, ...; write one"))
+        found.append(
+            Problem(where, "is neither the name of a system call nor a dictionary with name, args, ...; write one")
+        )
         return None
     found += [Problem(where, _unknown(name, _ENTRY)) for name in item if name not in _ENTRY]
     names = _strings(item.get("names") or item.get("name"))
@@ -237,7 +223,11 @@ def _entry(item: t.Any, where: str, found: list[Problem]) -> Entry | None:
         errno=item.get("errno"),
     )
     if entry.errno is not None and (type(entry.errno) is not int or not 1 <= entry.errno <= LARGEST_ERRNO):
-        found.append(Problem(where, f"has the errno {entry.errno!r}; give a number from 1 to {LARGEST_ERRNO}, such as 38 (ENOSYS)"))
+        found.append(
+            Problem(
+                where, f"has the errno {entry.errno!r}; give a number from 1 to {LARGEST_ERRNO}, such as 38 (ENOSYS)"
+            )
+        )
     return entry if len(found) == before else None
 
 
@@ -246,7 +236,9 @@ def _argument(given: t.Any, where: str, found: list[Problem]) -> Argument | None
         found.append(Problem(where, "has an argument that is not a dictionary; write index, op and value"))
         return None
     before = len(found)
-    found += [Problem(where, f"has an argument that {_unknown(name, _ARGUMENT)}") for name in given if name not in _ARGUMENT]
+    found += [
+        Problem(where, f"has an argument that {_unknown(name, _ARGUMENT)}") for name in given if name not in _ARGUMENT
+    ]
     index, op = given.get("index"), f"SCMP_CMP_{str(given.get('op', '')).upper().replace('SCMP_CMP_', '')}"
     if type(index) is not int or not 0 <= index <= 5:
         found.append(Problem(where, f"has the argument index {index!r}; a system call has the arguments 0 to 5"))
@@ -268,14 +260,23 @@ def _arch(name: str, where: str, found: list[Problem]) -> str:
     known = {machine: arch for machine, (arch, _name) in MACHINES.items()}
     known.update({arch: arch for arch in known.values()})
     if name not in known:
-        found.append(Problem(where, f"names the architecture '{name}', which the engine does not know{near(name, known)}; use one of {', '.join(sorted(set(known.values())))}"))
+        found.append(
+            Problem(
+                where,
+                f"names the architecture '{name}', which the engine does not know{near(name, known)}; use one such as amd64 or arm64",
+            )
+        )
     return known.get(name, name)
 
 
 def _capability(name: str, where: str, found: list[Problem]) -> str:
     full = name.upper() if name.upper().startswith("CAP_") else f"CAP_{name.upper()}"
     if full not in CAPABILITIES:
-        found.append(Problem(where, f"names the capability '{name}', which Linux does not have{near(full, CAPABILITIES)}; correct it"))
+        found.append(
+            Problem(
+                where, f"names the capability '{name}', which Linux does not have{near(full, CAPABILITIES)}; correct it"
+            )
+        )
     return full
 
 

@@ -12,7 +12,12 @@ import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import seccomp_args, seccomp_builtin, seccomp_model
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_lint import OPENERS
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import Argument, Machine, Profile, Rule
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import (
+    Argument,
+    Machine,
+    Profile,
+    Rule,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +71,14 @@ def _by_name(profile: Profile | None, machine: Machine, every: t.Iterable[str]) 
     found: dict[str, set[Rule]] = {}
     for rule in seccomp_model.on_machine(profile, machine):
         same = dataclasses.replace(
-            rule, names=(), comment="", arches=(), not_arches=(), kernel="", not_kernel="", args=tuple(sorted(rule.args))
+            rule,
+            names=(),
+            comment="",
+            arches=(),
+            not_arches=(),
+            kernel="",
+            not_kernel="",
+            args=tuple(sorted(rule.args)),
         )
         for name in rule.names:
             found.setdefault(name, set()).add(same)
@@ -102,9 +114,7 @@ def _rows(rules: t.Sequence[Rule]) -> list[str]:
             rows[-1].append(argument)
         else:
             rows.append([argument])
-    return [
-        f"only {_argument(row[0])}" + (f" to {row[-1].value}" if len(row) > 1 else "") for row in rows
-    ]
+    return [f"only {_argument(row[0])}" + (f" to {row[-1].value}" if len(row) > 1 else "") for row in rows]
 
 
 def _answers(rules: t.Iterable[Rule]) -> str:

@@ -75,9 +75,9 @@ def _x86_64(path: int, mark: int, table: int, count: int) -> bytes:
     start += b"\x85\xc0\x7e" + bytes([len(say)]) + say  # nothing to say if nothing was read
     start += write + load(esi, mark) + load(edx, len(MARK)) + syscall
     start += load(ebx, table) + b"\x41\xbc" + struct.pack("<I", count)  # r12d counts
-    registers = (b"\x48\x8b\x03", b"\x48\x8b\x7b\x08", b"\x48\x8b\x73\x10", b"\x48\x8b\x53\x18")
-    registers += (b"\x4c\x8b\x53\x20", b"\x4c\x8b\x43\x28", b"\x4c\x8b\x4b\x30")  # rax rdi rsi rdx r10 r8 r9
-    loop = b"".join(registers) + syscall + b"\x48\x89\x04\x24"  # mov [rsp], rax
+    loop = b"\x48\x8b\x03\x48\x8b\x7b\x08\x48\x8b\x73\x10\x48\x8b\x53\x18"  # rax, rdi, rsi, rdx
+    loop += b"\x4c\x8b\x53\x20\x4c\x8b\x43\x28\x4c\x8b\x4b\x30" + syscall  # r10, r8, r9
+    loop += b"\x48\x89\x04\x24"  # mov [rsp], rax
     loop += write + buffer + load(edx, 8) + syscall
     loop += b"\x48\x83\xc3" + bytes([_ENTRY]) + b"\x41\xff\xcc"  # next entry
     loop += b"\x0f\x85" + struct.pack("<i", -(len(loop) + 6))

@@ -122,7 +122,9 @@ def judge(
     odd += _undone(profile, machine, version)
     if profile.default_errno is not None and not versions.within(version, "23.0"):
         odd.append(f"Docker {version} passes over defaultErrnoRet; calls that are not listed get EPERM")
-    return Verdict(tuple(Problem(where, message) for message in found), tuple(f"{where}: {message}." for message in odd))
+    return Verdict(
+        tuple(Problem(where, message) for message in found), tuple(f"{where}: {message}." for message in odd)
+    )
 
 
 def _unknown_calls(profile: Profile, calls: Calls | None, found: list[str], odd: list[str]) -> None:
@@ -151,7 +153,9 @@ def _architectures(
     named = [*mapped, *(sub for _arch, subs in profile.arch_map for sub in subs), *profile.architectures]
     for name in dict.fromkeys(named):
         if name not in _ARCHITECTURES:
-            found.append(f"names the architecture '{name}', which libseccomp does not know{near(name, _ARCHITECTURES)}; correct it")
+            found.append(
+                f"names the architecture '{name}', which libseccomp does not know{near(name, _ARCHITECTURES)}; correct it"
+            )
     native = machine.seccomp_arch
     engine = [arch for arch, _subs in seccomp_builtin.builtin(version).arch_map]
     if not native or not (mapped or profile.architectures) or native in (*mapped, *profile.architectures):
@@ -173,7 +177,9 @@ def _rule(
         found.append(f"{place} can never count, as {reason}; correct or remove it")
     for cap in (*rule.caps, *rule.not_caps):
         if cap not in CAPABILITIES:
-            found.append(f"{place} names the capability '{cap}', which Linux does not have{near(cap, CAPABILITIES)}; correct it")
+            found.append(
+                f"{place} names the capability '{cap}', which Linux does not have{near(cap, CAPABILITIES)}; correct it"
+            )
     known = seccomp_model.RULE_ARCHITECTURES
     odd += [
         f"{place} names the architecture '{arch}'{near(arch, known)}, which the engine never matches; it compares with "
@@ -191,7 +197,9 @@ def _rule(
     if twice:
         odd.append(f"{place} names {', '.join(twice)} twice")
     if len({argument.index for argument in rule.args}) < len(rule.args):
-        odd.append(f"{place} has two conditions on one argument; runc lets the call through when any one of its conditions holds")
+        odd.append(
+            f"{place} has two conditions on one argument; runc lets the call through when any one of its conditions holds"
+        )
 
 
 def _never(rule: Rule) -> t.Iterator[str]:
@@ -236,7 +244,9 @@ def _undone(profile: Profile, machine: Machine, version: versions.Version) -> li
 
 def _open_to_all(profile: Profile, machine: Machine) -> set[str]:
     rules = seccomp_model.on_machine(profile, machine)
-    return {name for rule in rules if rule.opens and not (rule.args or rule.caps or rule.not_caps) for name in rule.names}
+    return {
+        name for rule in rules if rule.opens and not (rule.args or rule.caps or rule.not_caps) for name in rule.names
+    }
 
 
 def _by_name(rules: t.Iterable[Rule]) -> dict[str, list[Rule]]:

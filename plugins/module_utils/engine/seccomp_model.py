@@ -129,7 +129,8 @@ def parse(profile: t.Mapping[str, t.Any]) -> Profile:
         default_action=profile["defaultAction"],
         default_errno=profile.get("defaultErrnoRet"),
         arch_map=tuple(
-            (entry["architecture"], tuple(entry.get("subArchitectures") or ())) for entry in profile.get("archMap") or ()
+            (entry["architecture"], tuple(entry.get("subArchitectures") or ()))
+            for entry in profile.get("archMap") or ()
         ),
         architectures=tuple(profile.get("architectures") or ()),
         rules=tuple(_rule(entry) for entry in profile["syscalls"]),

@@ -42,9 +42,7 @@ NEVER = {
     **dict.fromkeys(("exit", "exit_group", "rt_sigreturn", "sigreturn", "uretprobe", "uprobe"), _ENDS),
     **dict.fromkeys(("pause", "sigsuspend", "restart_syscall", "rt_sigsuspend"), _WAITS),
     **dict.fromkeys(("fork", "vfork"), _FORKS),
-    **dict.fromkeys(
-        ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"), _SIGNALS
-    ),
+    **dict.fromkeys(("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"), _SIGNALS),
     **dict.fromkeys(("reboot", "vhangup", "swapon", "swapoff", "kexec_load", "kexec_file_load", "sync"), _HOST),
 }
 # Wrong as a descriptor, an address, a size, a set of flags or a command: the kernel refuses before it does anything.
@@ -145,7 +143,11 @@ def judge(
         no_new_privileges: whether the daemon gives that to every container.
     """
     wrong = _status(filtered.status, no_new_privileges)
-    refused, passed, opened, closed, unclear = [], [], [], [], []
+    refused: list[str] = []
+    passed: list[str] = []
+    opened: list[str] = []
+    closed: list[str] = []
+    unclear: list[str] = []
     for attempt, mine, control in zip(tried, filtered.answers, free.answers):
         # runc answers ENOSYS for calls that are newer than every call of the filter.
         blocked = mine in (-attempt.errno, -_ENOSYS) if not attempt.opened else mine in (-default_errno, -_ENOSYS)

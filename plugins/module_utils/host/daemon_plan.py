@@ -33,6 +33,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_chan
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import seccomp_plan
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon, Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, SdkMissing
 
@@ -63,7 +64,7 @@ class Request:
 
     Attributes:
         settings: the keys of daemon.json to manage.
-        seccomp_profile: ``builtin``, or the text of a profile.
+        seccomp_profile: ``builtin``, a profile, or a choice (see engine/seccomp_choice).
         image_store: ``overlay2``, ``containerd``, or empty where the engine chooses.
         may_restart: whether a restart may happen now.
         may_start: whether a daemon that does not run is started.
@@ -72,7 +73,7 @@ class Request:
     """
 
     settings: dict[str, t.Any]
-    seccomp_profile: str = BUILTIN
+    seccomp_profile: t.Any = BUILTIN
     image_store: str = ""
     may_restart: bool = True
     may_start: bool = True
@@ -137,6 +138,9 @@ def make(host: Daemon, request: Request) -> Plan:
     if damage:
         warnings.append(damage)
     reported, version = _version(host, request, warnings)
+    profile = seccomp_plan.choose(host, request.seccomp_profile, version, request.predicting)
+    request = dataclasses.replace(request, seccomp_profile=profile.text)
+    warnings += profile.warnings
     unit = host.unit()
     if reported and not unit.loaded and not request.predicting:
         raise DaemonError(
@@ -144,7 +148,7 @@ def make(host: Daemon, request: Request) -> Plan:
             "distribution's package."
         )
 
-    refused: list[Problem] = []
+    refused: list[Problem] = list(profile.problems)
     try:
         desired = image_store.pinned(request.settings, request.image_store, version)
     except ValueError as error:
@@ -284,7 +288,7 @@ def _text(found: str | None, current: t.Mapping[str, t.Any], config: dict[str, t
 
 def _profile(request: Request, found: Files, config: t.Mapping[str, t.Any], host: Daemon) -> str | None:
     if request.seccomp_profile != BUILTIN:
-        text = request.seccomp_profile
+        text = str(request.seccomp_profile)
         return text if text.endswith("\n") else text + "\n"
     return found.seccomp if config.get("seccomp-profile") == host.seccomp_file else None
 

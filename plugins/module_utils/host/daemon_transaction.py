@@ -23,7 +23,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_chan
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import BRIDGE
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, seccomp_plan
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon_plan import (
     NONE,
@@ -195,6 +195,7 @@ class Transaction:
         lost = self._lost(kept)
         if lost:
             odd.append(f"the containers {', '.join(lost)} did not live through it")
+        odd += seccomp_plan.prove(self._host, self._plan, self._warnings)
         if odd:
             self._back("the daemon serves, but not as configured", "; ".join(odd), broken_before)
 
