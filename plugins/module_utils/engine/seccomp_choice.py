@@ -65,6 +65,11 @@ class Choice:
     allow: tuple[Entry, ...]
     deny: tuple[Entry, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every call that is named, once."""
+        return tuple(dict.fromkeys(name for entry in (*self.allow, *self.deny) for name in entry.names))
+
 
 def is_choice(given: t.Any) -> bool:
     """Tell whether what is given is a choice and not a profile in the engine's own form."""
@@ -119,7 +124,8 @@ def render(choice: Choice, version: versions.Version) -> Profile:
             if entry.errno is not None:
                 rules = _cut(rules, name, entry, opened=False)
         if entry.errno is not None and entry.errno != base.refusal:
-            rules.append(Rule(entry.names, ERRNO, entry.errno, args=entry.args, caps=entry.caps, arches=entry.arches))
+            args = tuple(_low_half(argument) for argument in entry.args)
+            rules.append(Rule(entry.names, ERRNO, entry.errno, args=args, caps=entry.caps, arches=entry.arches))
     return dataclasses.replace(base, rules=tuple(rules))
 
 
@@ -158,23 +164,23 @@ def _outside(rule: Rule, entry: Entry) -> list[Rule]:
 def _outside_argument(rule: Rule, argument: Argument) -> list[Rule]:
     same = [known for known in rule.args if known.index == argument.index]
     others = tuple(known for known in rule.args if known.index != argument.index)
-    found = []
-    for case in seccomp_args.opposite(argument):
-        try:
-            cases = seccomp_args.both(same[0], case) if same else (case,)
-        except seccomp_args.NotExpressible as error:
-            raise ValueError(
-                f"{rule.names[0]} cannot be denied for {seccomp_args.words(argument)}, as the engine allows it for "
-                f"{seccomp_args.words(same[0])} and a filter cannot say both ({error}); deny the call as a whole, or for "
-                "values that are named one by one"
-            ) from error
-        found += [
-            dataclasses.replace(rule, args=tuple(sorted((*others, left))))
-            if left is not None
-            else dataclasses.replace(rule, args=others)
-            for left in cases
-        ]
-    return found
+    try:
+        cases = seccomp_args.opposite(argument)
+        if same:
+            cases = tuple(left for case in cases for left in seccomp_args.both(same[0], case))
+    except seccomp_args.TooMany as error:
+        raise ValueError(
+            f"{rule.names[0]} cannot be denied for {seccomp_args.words([argument])}, as a filter has no room for all other "
+            f"cases in which the engine allows it ({error}); deny the call as a whole"
+        ) from error
+    return [dataclasses.replace(rule, args=tuple(sorted((*others, case)))) for case in cases]
+
+
+def _low_half(argument: Argument) -> Argument:
+    # As it was cut out: whatever the upper half of an int holds.
+    if argument.op != "SCMP_CMP_EQ" or argument.value >= 2**32:
+        return argument
+    return Argument(argument.index, seccomp_args.MASKED, 2**32 - 1, argument.value)
 
 
 def _contradictions(choice: Choice) -> list[str]:
@@ -252,7 +258,7 @@ def _argument(given: t.Any, where: str, found: list[Problem]) -> Argument | None
         return None
     argument = Argument(t.cast(int, index), op, *t.cast("list[int]", numbers))
     if seccomp_args.impossible(argument):
-        found.append(Problem(where, f"asks for {seccomp_args.words(argument)}, which no value fulfils; correct it"))
+        found.append(Problem(where, f"asks for {seccomp_args.words([argument])}, which no value fulfils; correct it"))
     return argument
 
 

@@ -93,28 +93,21 @@ def _widest(rules: set[Rule]) -> frozenset[Rule]:
 
 def _conditions(rules: t.Iterable[Rule]) -> str:
     opening = [rule for rule in rules if rule.opens]
-    words = sorted({_words(rule) for rule in _without_rows(opening)} | set(_rows(opening)))
-    return "" if words == [""] else f" ({'; or '.join(word for word in words if word)})"
-
-
-def _single(rule: Rule) -> bool:
-    return len(rule.args) == 1 and rule.args[0].op == "SCMP_CMP_EQ" and not (rule.caps or rule.not_caps)
-
-
-def _without_rows(rules: t.Sequence[Rule]) -> list[Rule]:
-    return [rule for rule in rules if not _single(rule)]
-
-
-def _rows(rules: t.Sequence[Rule]) -> list[str]:
-    """Return values that follow one another as one condition."""
-    rows: list[list[Argument]] = []
-    for argument in sorted(rule.args[0] for rule in rules if _single(rule)):
-        last = rows[-1][-1] if rows else None
-        if last and (last.index, last.value + 1) == (argument.index, argument.value):
-            rows[-1].append(argument)
-        else:
-            rows.append([argument])
-    return [f"only {_argument(row[0])}" + (f" to {row[-1].value}" if len(row) > 1 else "") for row in rows]
+    found = {_words(rule) for rule in opening if len(rule.args) != 1}
+    # Conditions on one argument, one of which has to hold, are one condition to a person.
+    groups: dict[Rule, list[Argument]] = {}
+    for rule in opening:
+        if len(rule.args) == 1:
+            groups.setdefault(dataclasses.replace(rule, args=()), []).append(rule.args[0])
+    by_argument = (
+        (rule, [argument for argument in arguments if argument.index == index])
+        for rule, arguments in groups.items()
+        for index in sorted({argument.index for argument in arguments})
+    )
+    found |= {
+        " ".join(("only", _arguments(sorted(arguments)), *_capabilities(rule))) for rule, arguments in by_argument
+    }
+    return "" if found == {""} else f" ({'; or '.join(sorted(found - {''}))})"
 
 
 def _answers(rules: t.Iterable[Rule]) -> str:
@@ -123,17 +116,18 @@ def _answers(rules: t.Iterable[Rule]) -> str:
 
 
 def _words(rule: Rule) -> str:
-    parts = []
-    if rule.args:
-        parts.append("only " + " and ".join(_argument(argument) for argument in rule.args))
-    if rule.caps:
-        parts.append(f"with {' and '.join(sorted(rule.caps))}")
-    if rule.not_caps:
-        parts.append(f"without {' and '.join(sorted(rule.not_caps))}")
-    return " ".join(parts)
+    arguments = " and ".join(_arguments([argument]) for argument in rule.args)
+    return " ".join((*(("only", arguments) if arguments else ()), *_capabilities(rule)))
 
 
-def _argument(argument: Argument) -> str:
-    if argument.op == seccomp_args.MASKED and (argument.value, argument.value_two) == (seccomp_builtin.CLONE_NEW, 0):
+def _capabilities(rule: Rule) -> t.Iterator[str]:
+    for word, capabilities in (("with", rule.caps), ("without", rule.not_caps)):
+        if capabilities:
+            yield f"{word} {' and '.join(sorted(capabilities))}"
+
+
+def _arguments(arguments: t.Sequence[Argument]) -> str:
+    clone = [(seccomp_args.MASKED, seccomp_builtin.CLONE_NEW, 0)]
+    if [(argument.op, argument.value, argument.value_two) for argument in arguments] == clone:
         return "without CLONE_NEW*"
-    return seccomp_args.words(argument)
+    return seccomp_args.words(arguments)

@@ -101,6 +101,7 @@ def judge(
     calls: Calls | None,
     where: str = "seccomp_profile",
     shared: t.Container[Rule] = (),
+    asked: t.Sequence[str] = (),
 ) -> Verdict:
     """Return what is wrong and what is odd.
 
@@ -110,10 +111,11 @@ def judge(
         calls: what libseccomp knows, None where that is not known.
         where: how the problems call the profile.
         shared: rules that the engine's own profile has too, about which nothing is said.
+        asked: calls that the user named and that the profile may not name any more, because they are denied.
     """
     found: list[str] = []
     odd: list[str] = []
-    _unknown_calls(profile, calls, found, odd)
+    _unknown_calls(profile, calls, asked, found, odd)
     _architectures(profile, machine, version, found, odd)
     for number, rule in enumerate(profile.rules):
         if rule not in shared:
@@ -127,20 +129,23 @@ def judge(
     )
 
 
-def _unknown_calls(profile: Profile, calls: Calls | None, found: list[str], odd: list[str]) -> None:
+def _unknown_calls(
+    profile: Profile, calls: Calls | None, asked: t.Sequence[str], found: list[str], odd: list[str]
+) -> None:
     if calls is None:
         return
     later = []
-    for name, rules in _by_name(profile.rules).items():
+    rules = {**dict.fromkeys(asked, []), **_by_name(profile.rules)}
+    for name, mine in rules.items():
         if calls.numbers.get(name) is not None or name in seccomp_builtin.known_names():
             continue
-        if all(rule.kernel for rule in rules):
+        if mine and all(rule.kernel for rule in mine):
             later.append(name)
         else:
             found.append(
-                f"names the system call '{name}', which libseccomp on this host does not know, so the rule would do "
-                f"nothing{near(name, calls.names | seccomp_builtin.known_names())}; correct the name, or give the rule a "
-                "minKernel when the call is newer than this host"
+                f"names the system call '{name}', which libseccomp on this host does not know, so nothing would open or "
+                f"close{near(name, calls.names | seccomp_builtin.known_names())}; correct the name, or, in a profile of "
+                "your own, give the rule a minKernel if the call is newer than this host"
             )
     if later:
         odd.append(f"libseccomp on this host does not know {', '.join(sorted(later))} yet, and passes over the rules")
@@ -210,7 +215,7 @@ def _never(rule: Rule) -> t.Iterator[str]:
         yield f"it asks for a kernel from {rule.kernel} on that is older than {rule.not_kernel}"
     for argument in rule.args:
         if seccomp_args.impossible(argument):
-            yield f"no value fulfils {seccomp_args.words(argument)}"
+            yield f"no value fulfils {seccomp_args.words([argument])}"
 
 
 def _older(first: str, second: str) -> bool:

@@ -183,7 +183,8 @@ def _variants(name: str, rules: t.Iterable[Rule]) -> list[tuple[int, int, int, i
     if name in _VARIED:
         conditions = {argument for rule in rules for argument in rule.args}
         for argument in sorted(conditions):
-            for value in {argument.value, argument.value_two, max(argument.value - 1, 0)}:
+            # The last one has a bit that the kernel does not look at in an int, and the filter does.
+            for value in {argument.value, argument.value_two, max(argument.value - 1, 0), argument.value | 1 << 32}:
                 args = [_WRONG] * 6
                 args[argument.index] = value
                 found.append(t.cast("tuple[int, int, int, int, int, int]", tuple(args)))

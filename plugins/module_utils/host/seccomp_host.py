@@ -104,7 +104,8 @@ def _contained(api: DockerApi, image: str, security: list[str]) -> Run:
     try:
         api.ask(lambda client: client.start(identifier))
     except ApiError as error:
-        return Run(b"", str(error))
+        # What the engine says in its answer, without the words of HTTP around it.
+        return Run(b"", str(getattr(error.__cause__, "explanation", None) or error))
     api.ask(lambda client: client.wait(identifier, timeout=_TIMEOUT))
     return Run(b"".join(stream), "")
 

@@ -23,7 +23,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_choice import BUILTIN
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import Profile
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import Profile, Rule
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError
 
 if t.TYPE_CHECKING:
@@ -56,7 +56,8 @@ def choose(host: Daemon, given: t.Any, version: versions.Version, predicting: bo
         return Chosen(BUILTIN)
     warnings = []
     value = _value(given)
-    base: Profile | None = None
+    base: tuple[Rule, ...] = ()
+    asked: tuple[str, ...] = ()
     if seccomp_choice.is_choice(value):
         choice, found = seccomp_choice.read(value)
         try:
@@ -65,7 +66,7 @@ def choose(host: Daemon, given: t.Any, version: versions.Version, predicting: bo
             found = [Problem("seccomp_profile", str(error))]
         if found:
             return Chosen(BUILTIN, tuple(found))
-        base = seccomp_builtin.builtin(version)
+        base, asked = seccomp_builtin.builtin(version).rules, choice.names
         text = seccomp_model.render(profile)
         warnings += [seccomp_builtin.warning(version)]
     else:
@@ -74,12 +75,10 @@ def choose(host: Daemon, given: t.Any, version: versions.Version, predicting: bo
         if found:
             return Chosen(text, tuple(found))
         profile = seccomp_model.parse(json.loads(text))
-    calls, reason = host.seccomp.calls(sorted({name for rule in profile.rules for name in rule.names}))
+    calls, reason = host.seccomp.calls({*asked, *(name for rule in profile.rules for name in rule.names)})
     if calls is None and not predicting:
         warnings.append(f"Whether the seccomp profile names only system calls that exist is not known: {reason}.")
-    verdict = seccomp_lint.judge(
-        profile, host.seccomp.machine(), version, calls, shared=base.rules if base is not None else ()
-    )
+    verdict = seccomp_lint.judge(profile, host.seccomp.machine(), version, calls, shared=base, asked=asked)
     return Chosen(text, verdict.problems, tuple(warning for warning in (*warnings, *verdict.warnings) if warning))
 
 
