@@ -29,13 +29,6 @@ _OPPOSITES = {
     "SCMP_CMP_GT": "SCMP_CMP_LE",
 }
 _INT = 2**32
-# A filter has room for 4096 instructions (linux/bpf_common.h), and a condition takes about four.
-_MOST = 256
-
-
-class TooMany(ValueError):
-    """A filter has no room for what it would have to say; the message names the two conditions."""
-
 
 def holds(argument: Argument, value: int) -> bool:
     """Tell whether a condition holds for a value of its argument, as the filter compares."""
@@ -73,16 +66,9 @@ def opposite(argument: Argument) -> tuple[Argument, ...]:
 
 
 def both(first: Argument, second: Argument) -> tuple[Argument, ...]:
-    """Return conditions one of which holds where two conditions on the same argument do.
-
-    Raises:
-        TooMany: a filter has no room for them.
-    """
-    merged = [_merged(one, other) for one in _masks(first) for other in _masks(second)]
-    found = tuple(argument for argument in merged if argument is not None)
-    if len(found) > _MOST:
-        raise TooMany(f"{words([first])} and {words([second])}")
-    return found
+    """Return conditions one of which holds where two conditions on the same argument do."""
+    merged = (_merged(one, other) for one in _masks(first) for other in _masks(second))
+    return tuple(argument for argument in merged if argument is not None)
 
 
 def words(arguments: t.Sequence[Argument]) -> str:

@@ -30,6 +30,8 @@ BUILTIN = "builtin"
 KEYS = ("base", "allow", "deny")
 _ENTRY = ("name", "names", "args", "architectures", "capabilities", "errno")
 _ARGUMENT = ("index", "op", "value", "value_two")
+# A filter has 4096 instructions (linux/bpf_common.h) for about three architectures, and a condition takes about four.
+_MOST = 256
 #: Every capability of Linux (capabilities(7)).
 CAPABILITIES = tuple(
     f"CAP_{name}"
@@ -107,7 +109,7 @@ def render(choice: Choice, version: versions.Version) -> Profile:
     """Return the profile of a choice for a release of the engine.
 
     Raises:
-        ValueError: a denied case cannot be cut out of the rules of that release; the message is a sentence.
+        ValueError: what is left of a call is too much for a filter; the message is a sentence.
     """
     base = seccomp_builtin.builtin(version)
     rules = list(base.rules)
@@ -126,6 +128,12 @@ def render(choice: Choice, version: versions.Version) -> Profile:
         if entry.errno is not None and entry.errno != base.refusal:
             args = tuple(_low_half(argument) for argument in entry.args)
             rules.append(Rule(entry.names, ERRNO, entry.errno, args=args, caps=entry.caps, arches=entry.arches))
+    crowded = [name for name in choice.names if sum(name in rule.names for rule in rules) > _MOST]
+    if crowded:
+        raise ValueError(
+            f"denies {' and '.join(crowded)} for so many arguments that a filter has no room for the cases that are left; "
+            "deny fewer cases, or the whole call"
+        )
     return dataclasses.replace(base, rules=tuple(rules))
 
 
@@ -164,15 +172,9 @@ def _outside(rule: Rule, entry: Entry) -> list[Rule]:
 def _outside_argument(rule: Rule, argument: Argument) -> list[Rule]:
     same = [known for known in rule.args if known.index == argument.index]
     others = tuple(known for known in rule.args if known.index != argument.index)
-    try:
-        cases = seccomp_args.opposite(argument)
-        if same:
-            cases = tuple(left for case in cases for left in seccomp_args.both(same[0], case))
-    except seccomp_args.TooMany as error:
-        raise ValueError(
-            f"{rule.names[0]} cannot be denied for {seccomp_args.words([argument])}, as a filter has no room for all other "
-            f"cases in which the engine allows it ({error}); deny the call as a whole"
-        ) from error
+    cases = seccomp_args.opposite(argument)
+    if same:
+        cases = tuple(left for case in cases for left in seccomp_args.both(same[0], case))
     return [dataclasses.replace(rule, args=tuple(sorted((*others, case)))) for case in cases]
 
 

@@ -23,7 +23,12 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_choice import CAPABILITIES, near
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import Machine, Profile, Rule
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import (
+    Argument,
+    Machine,
+    Profile,
+    Rule,
+)
 
 _ARCHITECTURES = tuple(
     f"SCMP_ARCH_{name}"
@@ -70,6 +75,19 @@ OPENERS = {
     "umount2": "changing mounts",
     "unshare": "new namespaces, and with them the capabilities that kernel flaws need",
     "userfaultfd": "stopping the kernel in the middle of a call, which makes its races easy to win",
+}
+
+#: Arguments that the kernel takes as 32 bits, by call, as far as filters are known to look at them.
+INTS = {
+    "fcntl": (0, 1),
+    "getsockopt": (0, 1, 2),
+    "ioctl": (0, 1),
+    "keyctl": (0,),
+    "personality": (0,),
+    "prctl": (0,),
+    "setsockopt": (0, 1, 2),
+    "socket": (0, 1, 2),
+    "socketpair": (0, 1, 2),
 }
 
 
@@ -205,6 +223,23 @@ def _rule(
         odd.append(
             f"{place} has two conditions on one argument; runc lets the call through when any one of its conditions holds"
         )
+    passed = [
+        name
+        for name in rule.names
+        if any(_passed_by(rule, argument) for argument in rule.args if argument.index in INTS.get(name, ()))
+    ]
+    if passed:
+        odd.append(
+            f"{place} compares 64 bits of an argument of which the kernel takes 32, so a program passes by with a bit set in "
+            "the upper half; deny the case with seccomp_profile's deny, which minds that"
+        )
+
+
+def _passed_by(rule: Rule, argument: Argument) -> bool:
+    open_ended = (
+        ("SCMP_CMP_NE", "SCMP_CMP_GT", "SCMP_CMP_GE") if rule.opens else ("SCMP_CMP_EQ", "SCMP_CMP_LT", "SCMP_CMP_LE")
+    )
+    return argument.op in open_ended and argument.value < 2**32
 
 
 def _never(rule: Rule) -> t.Iterator[str]:
