@@ -36,9 +36,21 @@ options:
     required: true
   seccomp_profile:
     description:
-      - V(builtin) for the engine's own profile, or a profile, as JSON text or as a dictionary.
-      - A profile is checked, written to C(/etc/docker/seccomp-bulkhead.json), and named by C(seccomp-profile).
-      - A profile that would switch the filter off, such as an empty object, is refused.
+      - V(builtin) for the engine's own profile.
+      - Or a dictionary with C(base=builtin), C(allow) and C(deny), two lists of system calls that are opened and closed in
+        the engine's own profile. What is denied goes before what is allowed. The profile is rendered for the installed
+        release of the engine, so an upgrade brings the fixes of its profile with it.
+      - An entry of these lists is the name of a system call, or a dictionary with C(name) or C(names), and any of C(args),
+        C(capabilities), C(architectures) and, for a denied call, C(errno), the error that it gets. Each of C(args) has
+        C(index), C(op) (V(eq), V(ne), V(lt), V(le), V(gt), V(ge) or V(masked_eq)), C(value) and, for V(masked_eq), with
+        the mask as C(value), C(value_two). Arguments, capabilities and architectures all have to apply.
+      - Or a profile in the engine's own form, as JSON text or as a dictionary. It is used as it is, so it misses what later
+        releases close.
+      - A profile is checked, written to C(/etc/docker/seccomp-bulkhead.json), and named by C(seccomp-profile). System calls
+        that libseccomp on the host does not know, rules that can never count, and a profile that would switch the filter
+        off are refused.
+      - After the restart a container of a few kilobytes tries several hundred system calls under the new profile, with
+        arguments that do nothing. Where it does not behave as the profile says, the old profile is put back.
     type: raw
     default: builtin
   image_store:
@@ -104,6 +116,22 @@ EXAMPLES = r"""
     settings: "{{ docker_daemon_settings }}"
     restart: defer
 
+- name: Open a system call for all containers, and close one for those that may not change ownership
+  bulkhead.docker.docker_daemon_config:
+    settings: {}
+    seccomp_profile:
+      base: builtin
+      allow:
+        - name: unshare
+          args:
+            - {index: 0, op: eq, value: 0x10000000}
+      deny:
+        - names: [add_key, keyctl, request_key]
+          errno: 38
+        - name: socket
+          args:
+            - {index: 0, op: eq, value: 16}
+
 - name: Use a seccomp profile of our own
   bulkhead.docker.docker_daemon_config:
     settings: {}
@@ -134,6 +162,28 @@ changes:
     recreate:
       description: Whether only containers that are created later get the new value.
       type: bool
+seccomp_changes:
+  description:
+    - What changes for containers that are made afterwards, by the system calls that open, close, or open in other cases.
+    - Each entry is the name of a call, with the case in which it is open, or the error that it gets, in brackets.
+  returned: success
+  type: dict
+  contains:
+    opened:
+      description: Calls that no container could make.
+      type: list
+      elements: str
+      sample: [keyctl, unshare (with CAP_NET_ADMIN)]
+    closed:
+      description: Calls that no container can make any more.
+      type: list
+      elements: str
+      sample: [chmod, io_uring_setup (error 38)]
+    changed:
+      description: Calls that are open in other cases than before.
+      type: list
+      elements: str
+      sample: [socket (only argument 0 is not 40)]
 action:
   description:
     - What was done to the daemon, V(none), V(start), V(reload), V(restart) or V(deferred).
@@ -227,12 +277,13 @@ effective_root:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store, seccomp
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
     daemon_plan,
     daemon_transaction,
     files,
+    seccomp_plan,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
 
@@ -257,7 +308,7 @@ def main():
     host = Daemon(params["config_file"])
     request = daemon_plan.Request(
         settings=params["settings"],
-        seccomp_profile=seccomp.text_of(params["seccomp_profile"]),
+        seccomp_profile=params["seccomp_profile"],
         image_store=params["image_store"],
         may_restart=params["restart"] == "auto",
         may_start=params["start"],
@@ -266,16 +317,21 @@ def main():
     )
     try:
         plan, outcome = daemon_transaction.converge(host, request)
+        calls = seccomp_plan.changes(host, plan)
     except daemon_plan.DaemonError as error:
         module.fail_json(msg=str(error))
     except (commands.CommandError, files.FileError) as error:
         module.fail_json(msg=f"{error}.")
     for warning in outcome.warnings:
         module.warn(warning)
+    diff = daemon_transaction.differences(plan, host.config_file) if plan.changes or plan.interrupts else {}
+    if diff and str(calls):
+        diff["prepared"] += f"system calls: {calls}\n"
     module.exit_json(
         changed=outcome.changed,
         changes=[change.as_dict() for change in plan.changes],
-        diff=daemon_transaction.differences(plan, host.config_file) if plan.changes or plan.interrupts else {},
+        seccomp_changes=calls.as_dict(),
+        diff=diff,
         action=outcome.action,
         pending_restart=outcome.pending_restart,
         pending_keys=outcome.pending,

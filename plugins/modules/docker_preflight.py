@@ -68,7 +68,6 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     packages,
     preflight,
     problems,
-    seccomp,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
@@ -76,6 +75,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon_plan,
     facts,
     files,
+    seccomp_plan,
     storage_options,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
@@ -119,13 +119,13 @@ def _contradictions(params):
 def _daemon_problems(params):
     request = daemon_plan.Request(
         settings=params["settings"],
-        seccomp_profile=seccomp.text_of(params["seccomp_profile"]),
+        seccomp_profile=params["seccomp_profile"],
         image_store=params["image_store"],
         # Users, ranges and packages are still to come.
         predicting=True,
     )
     if not request.settings:
-        return seccomp.problems(request.seccomp_profile) if request.seccomp_profile != daemon_plan.BUILTIN else []
+        return seccomp_plan.problems(Daemon(), request.seccomp_profile)
     try:
         daemon_plan.make(Daemon(), request)
     except daemon_plan.Refused as refused:

@@ -35,6 +35,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_chan
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_interrupts import Interrupt
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import seccomp_plan
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon, Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, SdkMissing
 
@@ -65,7 +66,7 @@ class Request:
 
     Attributes:
         settings: the keys of daemon.json to manage.
-        seccomp_profile: ``builtin``, or the text of a profile.
+        seccomp_profile: ``builtin``, a profile, or a choice (see engine/seccomp_choice).
         image_store: ``overlay2``, ``containerd``, or empty where the engine chooses.
         may_restart: whether a restart may happen now.
         may_start: whether a daemon that does not run is started.
@@ -74,7 +75,7 @@ class Request:
     """
 
     settings: dict[str, t.Any]
-    seccomp_profile: str = BUILTIN
+    seccomp_profile: t.Any = BUILTIN
     image_store: str = ""
     may_restart: bool = True
     may_start: bool = True
@@ -147,13 +148,16 @@ def make(host: Daemon, request: Request) -> Plan:
     if damage:
         warnings.append(damage)
     reported, version = _version(host, request, warnings)
+    chosen = seccomp_plan.choose(host, request.seccomp_profile, version, request.predicting)
+    request = dataclasses.replace(request, seccomp_profile=chosen.text)
+    warnings += chosen.warnings
     unit = host.unit()
     _refuse_without_unit(unit, request, reported)
     info = _info(host, unit, request)
     old_root = (info or {}).get("DockerRootDir") or host.effective_root(current, unit)
     context = host.context(old_root)
 
-    refused: list[Problem] = []
+    refused: list[Problem] = list(chosen.problems)
     desired = _desired(host, request, version, refused)
     clean = daemon_changes.merge(current, desired, state.managed, state.reset)
     profile = _profile(request, found, clean.config, host)
@@ -323,7 +327,7 @@ def _text(
 
 def _profile(request: Request, found: Files, config: t.Mapping[str, t.Any], host: Daemon) -> str | None:
     if request.seccomp_profile != BUILTIN:
-        text = request.seccomp_profile
+        text = str(request.seccomp_profile)
         return text if text.endswith("\n") else text + "\n"
     return found.seccomp if config.get("seccomp-profile") == host.seccomp_file else None
 
