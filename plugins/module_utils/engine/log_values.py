@@ -44,6 +44,7 @@ _WORD = re.compile(r"(?<![\w.$])[A-Za-z_]\w*")
 _MOVES_THE_DOT = frozenset(("range", "with", "define", "template", "block"))
 
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
 _NOT_IN_RE2 = (
     ("(?=", "a lookahead, (?=…)"),
     ("(?!", "a lookahead, (?!…)"),
@@ -177,7 +178,7 @@ def duration_problem(text: str, least: float = 0.0, most: float | None = None) -
 
 def regex_problem(text: str) -> str:
     """Say what is wrong with a regular expression of RE2, as far as that is obvious."""
-    plain = _ESCAPED.sub("  ", text)
+    plain = _CLASS.sub(" ", _ESCAPED.sub("  ", text))
     for escaped in _ESCAPED.findall(text):
         if escaped.isdigit() and escaped != "0":
             return f"is '{text}', which holds a back-reference, \\{escaped}; Go's expressions have none"

@@ -33,6 +33,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_chan
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import container_logs
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon, Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, SdkMissing
 
@@ -69,6 +70,7 @@ class Request:
         may_start: whether a daemon that does not run is started.
         predicting: whether nothing may be changed (check mode).
         probe_timeout: seconds in which the daemon has to serve again.
+        logs: what is asked about the logs of containers.
     """
 
     settings: dict[str, t.Any]
@@ -78,6 +80,7 @@ class Request:
     may_start: bool = True
     predicting: bool = False
     probe_timeout: float = 90
+    logs: container_logs.Asked = container_logs.Asked()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Plan:
         unit, state, info: what systemd, our memory and the daemon say; info is None when the daemon does not answer.
         root: the effective root that the daemon shall use, None when that is not known yet.
         proven: whether the files as they are, are those that the serving daemon runs with.
+        logs: how containers log with the new configuration.
     """
 
     found: Files
@@ -114,6 +118,7 @@ class Plan:
     root: str | None
     proven: bool
     warnings: tuple[str, ...]
+    logs: container_logs.Report = container_logs.Report()
 
     @property
     def writes(self) -> bool:
@@ -170,6 +175,9 @@ def make(host: Daemon, request: Request) -> Plan:
     refused += unit_flags.problems(unit.flags, config, host.config_file)
     refused += host.problems(config, old_root, request.predicting)
     refused += _hidden_data(host, current, config, old_root, root)
+    logs = container_logs.look(request.logs, current, config, unit.flags, version, root, info, host.api)
+    refused += logs.problems
+    warnings += logs.warnings
     hidden = daemon_info.hidden_by_store(info, config, version) if info else ""
     if hidden:
         refused.append(Problem("storage-driver", hidden))
@@ -209,6 +217,7 @@ def make(host: Daemon, request: Request) -> Plan:
         root=root,
         proven=unit.active and info is not None and pending == LIVE,
         warnings=tuple(warnings),
+        logs=logs,
     )
     _validate(host, plan, request)
     return plan
