@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+import warnings
 
 TRUE = ("1", "t", "T", "TRUE", "true", "True")
 FALSE = ("0", "f", "F", "FALSE", "false", "False")
@@ -186,9 +187,11 @@ def regex_problem(text: str) -> str:
         if token in plain:
             return f"is '{text}', which holds {name}; Go's expressions have none"
     try:
-        re.compile(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Classes such as [[:alpha:]] are fine in RE2.
+            re.compile(text)
     except re.error as error:
-        if str(error).startswith(_SHARED_ERRORS):
+        if str(error).startswith(_SHARED_ERRORS) and "\\" not in str(error):
             return f"is '{text}', which is no regular expression ({error}), and no container would start"
     return ""
 
