@@ -73,6 +73,22 @@ options:
     description: Whether a daemon that is installed and does not run is started.
     type: bool
     default: true
+  log_budget:
+    description:
+      - What to do when the logs of containers could take more room than the filesystem that holds them has, or could
+        grow without end. V(warn) says so, V(enforce) refuses before anything is written, V(ignore) does not look.
+      - Containers from earlier that take too much, or log without end, are a warning also with V(enforce), because
+        only new settings help them.
+    type: str
+    choices: [warn, enforce, ignore]
+    default: warn
+  log_containers:
+    description:
+      - How many containers with the new log settings shall have room, beside those that exist.
+      - With V(0), existing containers are counted only in a run that changes the log settings, or with
+        O(log_budget=enforce).
+    type: int
+    default: 0
   config_file:
     description: The daemon's configuration file.
     type: path
@@ -257,6 +273,99 @@ recreate:
       description: What it lacks.
       type: list
       elements: str
+log_budget:
+  description:
+    - What the logs of containers can take in bytes, null when the log settings are those of an unknown plugin.
+    - A bound, not a product of max-size and max-file. It has the message that goes beyond a full file, the copy
+      that exists while a file is compressed, and the copy that the engine keeps for C(docker logs) when the driver
+      itself cannot be read.
+  returned: success
+  type: dict
+  contains:
+    driver:
+      description: The log driver of new containers.
+      type: str
+    mode:
+      description: V(blocking) or V(non-blocking).
+      type: str
+    per_container:
+      description: For one new container, null where nothing ends its logs.
+      type: int
+    containers:
+      description: How many were counted, existing and expected ones; null when nobody asked.
+      type: int
+    unlimited:
+      description: Names of existing containers whose logs nothing ends.
+      type: list
+      elements: str
+    total:
+      description: For all that were counted and whose logs end, null when nobody asked.
+      type: int
+    filesystem:
+      description: The mount point of the filesystem that holds the logs; null when the effective root is not known yet.
+      type: str
+    size:
+      description: The filesystem's size.
+      type: int
+    free:
+      description: What is free on it.
+      type: int
+    used:
+      description: What logs take already.
+      type: int
+    fits:
+      description: Whether all end, and RV(log_budget.total) fits into free and used; null when nobody asked.
+      type: bool
+log_delivery:
+  description: How the wanted log driver delivers; null when its settings are those of an unknown plugin.
+  returned: success
+  type: dict
+  contains:
+    mode:
+      description: V(blocking) or V(non-blocking).
+      type: str
+    buffer:
+      description: The bytes of messages that the engine keeps in memory for each container with V(non-blocking), else 0.
+      type: int
+    stalled:
+      description:
+        - What happens to a container's output while the receiver takes nothing, V(blocks) or V(drops); empty for none.
+      type: str
+    absent:
+      description: Whether a container that is started while the receiver is away, V(fails) or V(starts).
+      type: str
+    reads:
+      description: How C(docker logs) reads, V(native), V(cache) for the engine's own copy, or V(none).
+      type: str
+    remote:
+      description: Whether logs leave the host.
+      type: bool
+    remarks:
+      description: What a person should know.
+      type: list
+      elements: str
+log_settings:
+  description:
+    - Containers whose log settings differ from those of new ones, as far as containers were looked at.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The container's name.
+      type: str
+    driver:
+      description: Its log driver.
+      type: str
+    state:
+      description:
+        - V(former default) when it has what new containers once got, so that creating it again changes it, and
+          V(own setting) when it was given something else.
+      type: str
+    why:
+      description: What differs.
+      type: list
+      elements: str
 unapplied_keys:
   description:
     - Keys of the default bridge, such as C(icc), that the daemon does not use yet although it was restarted, because
@@ -277,9 +386,10 @@ effective_root:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store, log_budget
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
+    container_logs,
     daemon_plan,
     daemon_transaction,
     files,
@@ -297,6 +407,8 @@ def main():
             "image_store": {"type": "str", "choices": list(image_store.STORES), "default": ""},
             "restart": {"type": "str", "choices": ["auto", "defer"], "default": "auto"},
             "start": {"type": "bool", "default": True},
+            "log_budget": {"type": "str", "choices": list(log_budget.VERDICTS), "default": log_budget.WARN},
+            "log_containers": {"type": "int", "default": 0},
             "config_file": {"type": "path", "default": "/etc/docker/daemon.json"},
             "probe_timeout": {"type": "int", "default": 90},
         },
@@ -305,6 +417,8 @@ def main():
     params = module.params
     if params["probe_timeout"] < 1:
         module.fail_json(msg=f"probe_timeout is {params['probe_timeout']}; give the daemon at least one second.")
+    if params["log_containers"] < 0:
+        module.fail_json(msg=f"log_containers is {params['log_containers']}; give a number of containers, or 0.")
     host = Daemon(params["config_file"])
     request = daemon_plan.Request(
         settings=params["settings"],
@@ -314,10 +428,13 @@ def main():
         may_start=params["start"],
         predicting=module.check_mode,
         probe_timeout=float(params["probe_timeout"]),
+        logs=container_logs.Asked(params["log_budget"], params["log_containers"]),
     )
     try:
         plan, outcome = daemon_transaction.converge(host, request)
         calls = seccomp_plan.changes(host, plan)
+        if plan.writes and not request.predicting:
+            container_logs.remember(plan.before, plan.merged.config)
     except daemon_plan.DaemonError as error:
         module.fail_json(msg=str(error))
     except (commands.CommandError, files.FileError) as error:
@@ -342,6 +459,7 @@ def main():
         reset_keys=sorted(plan.merged.reset),
         recreate=outcome.recreate,
         unapplied_keys=outcome.unapplied,
+        **plan.logs.as_returns(),
         engine_version=plan.reported_version,
         effective_root=plan.root,
     )

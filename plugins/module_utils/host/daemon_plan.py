@@ -35,7 +35,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_chan
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_interrupts import Interrupt
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import seccomp_plan
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import container_logs, seccomp_plan
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon, Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, SdkMissing
 
@@ -72,6 +72,7 @@ class Request:
         may_start: whether a daemon that does not run is started.
         predicting: whether nothing may be changed (check mode).
         probe_timeout: seconds in which the daemon has to serve again.
+        logs: what is asked about the logs of containers.
     """
 
     settings: dict[str, t.Any]
@@ -81,6 +82,7 @@ class Request:
     may_start: bool = True
     predicting: bool = False
     probe_timeout: float = 90
+    logs: container_logs.Asked = container_logs.Asked()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Plan:
         invocation: the run of dockerd that is known to have the restart-only settings of the last good files, empty
             where none is.
         interrupts: what a restart interrupts, where one is needed.
+        logs: how containers log with the new configuration.
     """
 
     found: Files
@@ -124,6 +127,7 @@ class Plan:
     invocation: str
     interrupts: tuple[Interrupt, ...]
     warnings: tuple[str, ...]
+    logs: container_logs.Report = container_logs.Report()
 
     @property
     def writes(self) -> bool:
@@ -180,6 +184,9 @@ def make(host: Daemon, request: Request) -> Plan:
     refused += host.problems(config, old_root, request.predicting)
     refused += daemon_moves.problems(info, current, config)
     refused += _hidden_data(host, current, config, old_root, root)
+    logs = container_logs.look(request.logs, current, config, unit.flags, version, root, info, host.api)
+    refused += logs.problems
+    warnings += logs.warnings
     hidden = daemon_info.hidden_by_store(info, config, version) if info else ""
     if hidden:
         refused.append(Problem("storage-driver", hidden))
@@ -210,6 +217,7 @@ def make(host: Daemon, request: Request) -> Plan:
         invocation=unit.invocation if known is not None and info is not None else "",
         interrupts=(),
         warnings=tuple(warnings),
+        logs=logs,
     )
     _validate(host, plan, request)
     return dataclasses.replace(plan, interrupts=interrupts(host, plan)) if plan.need == RESTART else plan

@@ -392,7 +392,9 @@ class Transaction:
         if not serving or not self._state.since or not (recent or self._state.stale):
             return []
         try:
-            found = daemon_info.stale_containers(self._host.api().inspect_all(), self._config, self._state.since)
+            found = daemon_info.stale_containers(
+                self._host.api().inspect_all(), self._config, self._state.since, self._plan.logs.formers
+            )
         except ApiError as error:
             self._warnings.append(f"Whether containers have to be recreated is not known: {error}.")
             return []
