@@ -41,6 +41,11 @@ options:
     description: The seccomp profile, as M(bulkhead.docker.docker_daemon_config) takes it.
     type: raw
     default: builtin
+  selinux:
+    description: Whether containers get labels of SELinux, as M(bulkhead.docker.docker_daemon_config) takes it.
+    type: str
+    choices: [auto, 'true', 'false', '']
+    default: ''
   accept:
     description:
       - Names of rows of the table of what excludes what (C(docs/preflight.md)) that are known of this host and not to be
@@ -105,6 +110,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon_plan,
     facts,
     files,
+    security_modules,
     storage_options,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
@@ -213,11 +219,14 @@ def main():
             "settings": {"type": "dict", "default": {}},
             "image_store": {"type": "str", "default": "overlay2", "choices": list(image_store.STORES)},
             "seccomp_profile": {"type": "raw", "default": daemon_plan.BUILTIN},
+            "selinux": {"type": "str", "choices": ["auto", "true", "false", ""], "default": ""},
             "accept": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     params = module.params
+    if params["settings"]:
+        params["settings"] = {**security_modules.daemon_settings(params["selinux"]), **params["settings"]}
     try:
         request = storage_options.read(params)
         with_firewall = params["settings"].get("firewall-backend") == "nftables"

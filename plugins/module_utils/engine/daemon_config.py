@@ -37,12 +37,15 @@ class Context:
         cgroup_driver: the driver that the engine chooses by itself, systemd or cgroupfs.
         cgroup_version: 1 or 2, or 0 where that is not known.
         open_files_limit: the most files that a container can be allowed to open, or 0 where dockerd may raise the limit.
+        selinux: enforcing, permissive or off, None where that is not known; selinux_policy: whether it knows containers.
     """
 
     swarm: bool = False
     cgroup_driver: str = "systemd"
     cgroup_version: int = 0
     open_files_limit: int = 0
+    selinux: str | None = None
+    selinux_policy: bool | None = None
 
 
 Config = t.Mapping[str, t.Any]
@@ -199,6 +202,8 @@ def _excluded(config: Config, version: Version, context: Context) -> t.Iterator[
     known = exclusion_rows.asked_of_daemon(config, version)
     known["swarm"] = context.swarm
     known["cgroup_version"] = context.cgroup_version or None
+    known["selinux"] = context.selinux
+    known["selinux_policy"] = context.selinux_policy
     rows = exclusion_rows.by(exclusions.BY_DAEMON)
     yield from exclusions.judge(rows, known, version, exclusion_rows.DIMENSIONS).refused
 

@@ -6,7 +6,7 @@ PRIVATE to the collection: no stability is promised to other users.
 
 To add a row, add it here and give it a host that matches and one that just does not in
 tests/unit/engine/test_exclusion_rows.py; `make docs` puts it into docs/preflight.md. Rows with ``by=BY_DAEMON`` need no
-host: engine/daemon_config.py judges every configuration by them. The others are judged by engine/preflight.py.
+more of the host than the context of engine/daemon_config.py, which judges every configuration by them. The others are judged by engine/preflight.py.
 """
 
 from __future__ import annotations
@@ -610,6 +610,7 @@ ROWS: tuple[Row, ...] = (
         "is true on a host without SELinux, which dockerd answers with one warning in its log and containers without "
         "labels; set docker_daemon_selinux to auto, or boot with SELinux",
         "moby: daemon/daemon_unix.go configureKernelSecuritySupport",
+        by=BY_DAEMON,
     ),
     Row(
         "selinux-asked-without-policy",
@@ -619,6 +620,7 @@ ROWS: tuple[Row, ...] = (
         "is true, but the policy for containers is missing, so containers get no label and run with the daemon's rights; "
         "install container-selinux first",
         "go-selinux: loadLabels (lxc_contexts)",
+        by=BY_DAEMON,
     ),
     Row(
         "selinux-unused",

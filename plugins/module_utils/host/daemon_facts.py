@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges, seccomp
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_config import Context
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, subid_files
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, security_modules, subid_files
 
 DEFAULT_DATA_ROOT = "/var/lib/docker"
 _PLUGIN_SOCKETS = ("/run/docker/plugins",)
@@ -31,6 +31,8 @@ def context(swarm: bool) -> Context:
         cgroup_driver="systemd" if unified and systemd else "cgroupfs",
         cgroup_version=2 if unified else 1,
         open_files_limit=_open_files_limit(),
+        selinux=security_modules.selinux_mode(),
+        selinux_policy=security_modules.selinux_policy_for_containers(),
     )
 
 

@@ -37,6 +37,16 @@ def loaded_profiles() -> dict[str, str] | None:
     return {name: mode.rstrip(")") for name, _separator, mode in pairs if name}
 
 
+def labels_of_processes() -> list[str]:
+    """Return the AppArmor label of every process that has one, without its mode; processes that end meanwhile are left out."""
+    labels = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            label = _text(f"/proc/{name}/attr/apparmor/current") or _text(f"/proc/{name}/attr/current")
+            labels += [label.rpartition(" (")[0] or label] if label else []
+    return labels
+
+
 def selinux_mode() -> str | None:
     """Return ``enforcing``, ``permissive`` or ``off``; None where the kernel has SELinux but does not tell its mode."""
     if not os.path.isdir(_SELINUX_FILESYSTEM):
@@ -48,6 +58,18 @@ def selinux_policy_for_containers() -> bool:
     """Tell whether the installed policy has labels for containers, where Docker looks them up (go-selinux)."""
     kind = _selinux_type()
     return bool(kind) and os.path.exists(f"/etc/selinux/{kind}/contexts/lxc_contexts")
+
+
+def daemon_settings(choice: str) -> dict[str, bool]:
+    """Return the key of daemon.json that follows from a choice of ``auto``, ``true``, ``false``, or nothing.
+
+    ``auto`` switches labels on where the kernel enforces SELinux and knows containers, and is silent elsewhere.
+    """
+    if choice in ("true", "false"):
+        return {"selinux-enabled": choice == "true"}
+    if choice == "auto" and selinux_mode() == "enforcing" and selinux_policy_for_containers():
+        return {"selinux-enabled": True}
+    return {}
 
 
 def _selinux_type() -> str:

@@ -7,7 +7,12 @@ from __future__ import annotations
 import string
 
 import pytest
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import exclusion_rows, exclusions, versions
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
+    daemon_config,
+    exclusion_rows,
+    exclusions,
+    versions,
+)
 
 # A good host: every dimension known, and nothing to say about it.
 GOOD = {
@@ -274,7 +279,7 @@ def test_a_row_says_one_sentence_with_what_to_do():
 
 def test_rows_of_the_daemon_refuse_and_need_nothing_of_the_host_but_its_context():
     daemon = exclusion_rows.by(exclusions.BY_DAEMON)
-    decided = {*exclusion_rows.asked_of_daemon({}, None), "swarm", "cgroup_version"}
+    decided = {*exclusion_rows.asked_of_daemon({}, None), "swarm", "cgroup_version", "selinux", "selinux_policy"}
     for row in daemon:
         assert row.verdict == exclusions.REFUSED, row.name
         assert {condition.dimension for condition in row.when} <= decided, row.name
@@ -305,3 +310,13 @@ def test_rows_of_the_daemon_refuse_and_need_nothing_of_the_host_but_its_context(
 def test_what_a_configuration_asks_for(config, release, dimension, value):
     version = versions.parse(release) if release else None
     assert exclusion_rows.asked_of_daemon(config, version)[dimension] == value
+
+
+@pytest.mark.parametrize(
+    ("selinux", "policy", "words"),
+    [("off", False, "on a host without SELinux"), ("enforcing", False, "the policy for containers is missing"), ("enforcing", True, ""), (None, None, "")],
+)
+def test_the_daemon_is_not_asked_for_labels_that_it_cannot_give(selinux, policy, words):
+    context = daemon_config.Context(selinux=selinux, selinux_policy=policy)
+    problems = daemon_config.problems({"selinux-enabled": True}, versions.parse("28.5.2"), context)
+    assert [words in str(problem) for problem in problems] == ([True] if words else [])

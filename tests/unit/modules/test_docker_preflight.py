@@ -13,6 +13,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon,
     daemon_plan,
     facts,
+    security_modules,
     storage_options,
     systemd,
 )
@@ -49,6 +50,7 @@ class Storage:
 def call(monkeypatch, tmp_path):
     """Ask of a host without Docker, whose daemon.json holds the given text."""
     monkeypatch.setattr(facts, "gather", lambda *_arguments: HOST)
+    monkeypatch.setattr(security_modules, "selinux_mode", lambda: "off")
     monkeypatch.setattr(storage_options, "read", lambda _params: Storage())
     monkeypatch.setattr(daemon.Daemon, "engine_version", lambda _host: None)
     monkeypatch.setattr(daemon.Daemon, "coming_version", lambda _host: "28.5.2+dfsg3")
@@ -167,9 +169,15 @@ def test_what_is_accepted_is_no_warning(call, warnings, monkeypatch):
         ({"storage-opts": ["overlay2.size=5G"]}, "overlay2", ["storage-opts"]),
         ({"userns-remap": "", "storage-opts": ["overlay2.size=5G"]}, "containerd", ["storage-opts"]),
         ({}, "containerd", ["userns-remap"]),
-        ({"selinux-enabled": True}, "overlay2", []),
+        ({"selinux-enabled": True}, "overlay2", ["selinux-enabled"]),
     ],
 )
 def test_the_configuration_is_put_to_the_table_with_the_store_that_is_pinned(call, settings, store, refused):
     params = {"settings": {**SETTINGS, **settings}, "image_store": store, "userns_remap": settings.get("userns-remap", "dockremap")}
     assert [problem.split(":")[0] for problem in call(**params).get("problems", [])] == refused
+
+
+def test_labels_of_selinux_are_asked_for_only_where_the_daemon_is_judged(call):
+    assert [problem.split(":")[0] for problem in call(settings=SETTINGS, selinux="true")["problems"]] == ["selinux-enabled"]
+    assert "failed" not in call(settings=SETTINGS, selinux="auto")
+    assert "failed" not in call(selinux="true")
