@@ -61,6 +61,14 @@ options:
     type: str
     choices: [overlay2, containerd, '']
     default: ''
+  selinux:
+    description:
+      - Whether containers get labels of SELinux (C(selinux-enabled)). V(auto) does it where the kernel enforces SELinux and
+        the policy for containers is installed, and sets nothing elsewhere; empty sets nothing.
+      - V(true) is refused where it would do nothing. What O(settings) says of the key goes before.
+    type: str
+    choices: [auto, 'true', 'false', '']
+    default: ''
   restart:
     description:
       - V(auto) restarts the daemon when a change needs it.
@@ -394,6 +402,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon_transaction,
     files,
     seccomp_plan,
+    security_modules,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
 
@@ -405,6 +414,7 @@ def main():
             "settings": {"type": "dict", "required": True},
             "seccomp_profile": {"type": "raw", "default": daemon_plan.BUILTIN},
             "image_store": {"type": "str", "choices": list(image_store.STORES), "default": ""},
+            "selinux": {"type": "str", "choices": ["auto", "true", "false", ""], "default": ""},
             "restart": {"type": "str", "choices": ["auto", "defer"], "default": "auto"},
             "start": {"type": "bool", "default": True},
             "log_budget": {"type": "str", "choices": list(log_budget.VERDICTS), "default": log_budget.WARN},
@@ -421,7 +431,7 @@ def main():
         module.fail_json(msg=f"log_containers is {params['log_containers']}; give a number of containers, or 0.")
     host = Daemon(params["config_file"])
     request = daemon_plan.Request(
-        settings=params["settings"],
+        settings={**security_modules.daemon_settings(params["selinux"]), **params["settings"]},
         seccomp_profile=params["seccomp_profile"],
         image_store=params["image_store"],
         may_restart=params["restart"] == "auto",

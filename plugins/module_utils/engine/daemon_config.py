@@ -7,7 +7,7 @@ PRIVATE to the collection: no stability is promised to other users.
 This is on purpose stricter than ``dockerd --validate``, which accepts most of what later keeps the daemon from starting
 or is silently ignored (nested unknown sections, log options, address pools, drivers, contradictions between keys).
 Sources: moby daemon/config (Validate, findConfigurationConflicts), daemon/daemon_unix.go (verifyDaemonSettings),
-daemon/image_store_choice.go, and daemon/command/daemon_linux.go for userns-remap against the containerd image store.
+daemon/image_store_choice.go. Whole subsystems that exclude one another (swarm, image store, ...) are in exclusion_rows.py.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     daemon_json,
     daemon_keys,
     daemon_values,
+    exclusion_rows,
+    exclusions,
     log_drivers,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
@@ -38,12 +40,15 @@ class Context:
         cgroup_driver: the driver that the engine chooses by itself, systemd or cgroupfs.
         cgroup_version: 1 or 2, or 0 where that is not known.
         open_files_limit: the most files that a container can be allowed to open, or 0 where dockerd may raise the limit.
+        selinux: enforcing, permissive or off, None where that is not known; selinux_policy: whether it knows containers.
     """
 
     swarm: bool = False
     cgroup_driver: str = "systemd"
     cgroup_version: int = 0
     open_files_limit: int = 0
+    selinux: str | None = None
+    selinux_policy: bool | None = None
 
 
 Config = t.Mapping[str, t.Any]
@@ -156,12 +161,6 @@ def _image_store(config: Config, version: Version, _context: Context) -> t.Itera
     store = config.get("features", {}).get("containerd-snapshotter")
     span = daemon_keys.GRAPH_DRIVERS.get(driver)
     known = ", ".join(name for name, span in daemon_keys.GRAPH_DRIVERS.items() if within(version, *span))
-    if store is True and config.get("userns-remap"):
-        yield Problem(
-            "userns-remap",
-            "cannot be combined with features.containerd-snapshotter true; set the feature to false, or do without "
-            "remapping",
-        )
     if store is True and driver:
         if span is not None and driver not in daemon_keys.SNAPSHOTTERS:
             yield Problem(
@@ -213,15 +212,18 @@ def _cgroups(config: Config, _version: Version, context: Context) -> t.Iterator[
         )
 
 
-def _realtime(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
-    for name in ("cpu-rt-period", "cpu-rt-runtime"):
-        if config.get(name) and context.cgroup_version == 2:
-            yield Problem(
-                name, "works only with cgroup v1, and this host has v2, with which dockerd does not start; remove it"
-            )
+def _excluded(config: Config, version: Version, context: Context) -> t.Iterator[Problem]:
+    """What excludes what, as far as it takes no more of the host than the context: the rows say it."""
+    known = exclusion_rows.asked_of_daemon(config, version)
+    known["swarm"] = context.swarm
+    known["cgroup_version"] = context.cgroup_version or None
+    known["selinux"] = context.selinux
+    known["selinux_policy"] = context.selinux_policy
+    rows = exclusion_rows.by(exclusions.BY_DAEMON)
+    yield from exclusions.judge(rows, known, version, exclusion_rows.DIMENSIONS).refused
 
 
-def _network(config: Config, version: Version, context: Context) -> t.Iterator[Problem]:
+def _network(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
     ip6tables = config.get("ip6tables", daemon_keys.default_of(KEYS["ip6tables"], version))
     if config.get("icc") is False and config.get("iptables") is False:
         yield Problem(
@@ -252,15 +254,6 @@ def _network(config: Config, version: Version, context: Context) -> t.Iterator[P
         yield Problem(
             "host-gateway-ip",
             "is the old name of host-gateway-ips, and dockerd does not start with both; keep host-gateway-ips",
-        )
-    if (
-        config.get("firewall-backend") == "nftables"
-        and context.swarm
-        and not config.get("features", {}).get("swarm-nftables")
-    ):
-        yield Problem(
-            "firewall-backend",
-            "is nftables on a node of a swarm, with which dockerd does not start; use iptables or leave the swarm",
         )
 
 
@@ -337,14 +330,6 @@ def _runtimes(config: Config, version: Version, _context: Context) -> t.Iterator
         yield Problem("default-runtime", f"is '{default}', which runtimes does not hold; add it there or use runc")
 
 
-def _swarm(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
-    if context.swarm and config.get("live-restore"):
-        yield Problem(
-            "live-restore",
-            "is true on a node of a swarm, and dockerd does not start so; set it to false or leave the swarm",
-        )
-
-
 def _seccomp(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
     if config.get("seccomp-profile") in ("builtin", "") and "seccomp-profile" in config and not within(version, "23.0"):
         yield Problem(
@@ -369,7 +354,7 @@ _RULES: tuple[_Rule, ...] = (
     _features,
     _image_store,
     _cgroups,
-    _realtime,
+    _excluded,
     _network,
     _default_bridge,
     _devices,
@@ -377,7 +362,6 @@ _RULES: tuple[_Rule, ...] = (
     _ulimits,
     _listeners,
     _runtimes,
-    _swarm,
     _seccomp,
     _plugins,
 )
