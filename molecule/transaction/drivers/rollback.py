@@ -73,7 +73,7 @@ def a_host_in_start_limit_hit() -> dict[str, t.Any]:
     lab.CONFIG.write_text(json.dumps({"exec-root": "/proc/docker"}), encoding="utf-8")
     answer = lab.ask({"exec-root": "/var/run/docker"})
     after = state()
-    lab.ask({"exec-root": "/var/run/docker", **{"raw-logs": True}})
+    lab.ask({"exec-root": "/var/run/docker", "raw-logs": True})
     # Our own starts do not count against those of whoever comes next.
     next_ones = [lab.succeeds("systemctl", "restart", "docker.service") for _attempt in range(2)]
     return {"result": refused, "naive": naive, "answer": answer, "after": after, "next restarts": next_ones}

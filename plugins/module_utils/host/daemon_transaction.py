@@ -340,7 +340,7 @@ class Transaction:
             return
         if not unit.active or self._await_info()[0] is None:
             self._back("the run was killed", "", "", finish=True)
-        if unit.invocation == before.invocation and host.read_files() == self._plan.wanted and self._plan.writes:
+        if unit.invocation == before.invocation and host.read_files() != self._target():
             # It has not been restarted, so nobody knows whether it starts with the new files.
             host.write_files(self._target())
             self._save(
