@@ -237,13 +237,20 @@ def test_a_run_that_is_killed_is_finished_by_the_next(version, seed, point):
     host = ModelHost(version, daemon_samples.draw(source, RELEASES[version], 2))
     daemon_transaction.converge(host, request(daemon_samples.draw(source, RELEASES[version], 5)))
     old = host.files
+    vars(host).pop("rescue", None)
     asked = request(daemon_samples.draw(source, RELEASES[version], 5))
     host.die_at = point
-    new = daemon_plan.make(host, asked).wanted
+    new, starts = daemon_plan.make(host, asked).wanted, host.starts
     with contextlib.suppress(Killed):
         daemon_transaction.converge(host, asked)
     assert host.files in (old, new)
-    host.die_at = ""
+    killed, host.die_at = host.log[-1] == point, ""
+    if killed and hasattr(host, "rescue") and source.random() < 0.5:
+        # What it says when it goes back reaches nobody.
+        with contextlib.suppress(DaemonError):
+            host.rescue()
+        assert host.up
+        assert host.files == old or host.starts > starts
     if source.random() < 0.3:
         host.restart(60)
     if source.random() < 0.3:
