@@ -160,7 +160,7 @@ def interrupted_without_live_restore() -> dict[str, t.Any]:
 def interrupted_with_live_restore() -> dict[str, t.Any]:
     lab.clean()
     lab.ask({"live-restore": True})
-    lab.call("docker", "run", "--detach", "--name", "served", "--publish", "8080:80", "lab/busybox", "nc", "-lk", "-p", "80", "-e", "cat")
+    lab.call("docker", "run", "--detach", "--name", "served", "--publish", "8080:80", "lab/busybox", "nc", "-ll", "-p", "80", "-e", "cat")
     session = subprocess.Popen(["docker", "exec", "served", "sleep", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     follower = subprocess.Popen(["docker", "logs", "--follow", "served"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     pid = int(lab.call("docker", "inspect", "--format", "{{.State.Pid}}", "served"))
@@ -223,6 +223,19 @@ def two_at_once() -> dict[str, t.Any]:
     return seen
 
 
+def before_the_boot() -> dict[str, t.Any]:
+    lab.clean()
+    now = {"live-restore": True, "log-driver": "json-file"}
+    first = lab.ask(now)
+    lab.container("held", "--restart", "always")
+    return {"first": first, "deferred": lab.ask({**now, "log-driver": "local"}, may_restart=False)}
+
+
+def after_the_boot() -> dict[str, t.Any]:
+    wanted = {"live-restore": True, "log-driver": "local"}
+    return {"foreseen": lab.predict(wanted, may_restart=False), "done": lab.ask(wanted, may_restart=False), "driver": lab.info()["LoggingDriver"]}
+
+
 STORIES = (
     adoption,
     dropped_keys,
@@ -251,6 +264,11 @@ if __name__ == "__main__":
         with Daemon().lock(5):
             print(os.getpid(), flush=True)
             time.sleep(120)
+    elif sys.argv[1:2] == ["before-the-boot"]:
+        lab.report("/root/lab/before_the_boot.json", before_the_boot())
+    elif sys.argv[1:2] == ["after-the-boot"]:
+        lab.bring_up()
+        print(json.dumps(after_the_boot()))
     elif sys.argv[1:2] == ["ask"]:
         print(json.dumps(lab.ask({"labels": [sys.argv[2]]}, probe_timeout=30.0)))
     else:

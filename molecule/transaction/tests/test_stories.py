@@ -125,6 +125,16 @@ def test_containers_to_recreate_are_remembered(story):
     assert story["container lives"] is True
 
 
+def test_a_deferred_restart_is_over_after_a_boot_and_old_containers_are_told(host, seen):
+    before = seen("before_the_boot")["deferred"]
+    assert (answer(before), before["pending"], before["recreate"]) == ((True, "deferred"), ["log-driver"], [])
+    after = json.loads(host.check_output("cd /root/lab && PYTHONPATH=/root/lab python3 stories.py after-the-boot"))
+    assert after["driver"] == "local"
+    assert (answer(after["done"]), after["done"]["pending_restart"]) == ((False, "none"), False)
+    assert answer(after["foreseen"]) == (False, "none")
+    assert after["done"]["recreate"] == [{"name": "held", "why": ["it logs through json-file, the default is local"]}]
+
+
 @stopping
 def test_what_stops_is_told_before_and_what_comes_back_does(story):
     told = {entry["name"]: entry["why"] for entry in story["foreseen"]["interrupts"]}
