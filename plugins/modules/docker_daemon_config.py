@@ -65,6 +65,14 @@ options:
     description: The daemon's configuration file.
     type: path
     default: /etc/docker/daemon.json
+  rootless_user:
+    description:
+      - The user whose daemon is meant (rootless mode); see M(bulkhead.docker.docker_rootless). Empty means the daemon of root.
+      - Its configuration is C(~/.config/docker/daemon.json), whatever O(config_file) says, and what was set is remembered in
+        C(/var/lib/bulkhead/daemon-USER.json).
+      - What a user's daemon cannot do is refused before anything is written.
+    type: str
+    default: ''
   probe_timeout:
     description: The seconds in which the daemon has to serve again after a start.
     type: int
@@ -191,12 +199,26 @@ effective_root:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store, seccomp
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    accounts,
     commands,
     daemon_plan,
     daemon_transaction,
     files,
+    user_daemon,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
+
+
+def _daemon_of(module):
+    """Return the daemon of root or of the user, and the settings for it."""
+    params = module.params
+    if not params["rootless_user"]:
+        return Daemon(params["config_file"]), params["settings"]
+    account = accounts.find(params["rootless_user"])
+    if account.uid == 0 or (account.uid is None and not module.check_mode):
+        what = "is root" if account.uid == 0 else "does not exist on this host"
+        module.fail_json(msg=f"rootless_user: '{account.name}' {what}; name a user without privileges, whom the role docker_rootless has set up.")
+    return user_daemon.UserDaemon(account), user_daemon.settings_for(params["settings"], params["image_store"])
 
 
 def main():
@@ -209,6 +231,7 @@ def main():
             "restart": {"type": "str", "choices": ["auto", "defer"], "default": "auto"},
             "start": {"type": "bool", "default": True},
             "config_file": {"type": "path", "default": "/etc/docker/daemon.json"},
+            "rootless_user": {"type": "str", "default": ""},
             "probe_timeout": {"type": "int", "default": 90},
         },
         supports_check_mode=True,
@@ -216,9 +239,9 @@ def main():
     params = module.params
     if params["probe_timeout"] < 1:
         module.fail_json(msg=f"probe_timeout is {params['probe_timeout']}; give the daemon at least one second.")
-    host = Daemon(params["config_file"])
+    host, settings = _daemon_of(module)
     request = daemon_plan.Request(
-        settings=params["settings"],
+        settings=settings,
         seccomp_profile=seccomp.text_of(params["seccomp_profile"]),
         image_store=params["image_store"],
         may_restart=params["restart"] == "auto",

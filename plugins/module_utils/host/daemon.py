@@ -87,6 +87,9 @@ class Daemon:
     def __init__(self, config_file: str = "/etc/docker/daemon.json") -> None:
         self.config_file = config_file
         self.seccomp_file = SECCOMP_FILE
+        self.state_file = STATE_FILE
+        self.socket = DEFAULT_SOCKET
+        self.scope = systemd.SYSTEM
         self._api: DockerApi | None = None
         self._modes: dict[str, int] = {}
 
@@ -141,18 +144,18 @@ class Daemon:
 
     def read_state(self) -> tuple[State, str]:
         """Return what we remember, and a warning when the memory is damaged."""
-        return daemon_state.parse(files.read_text(STATE_FILE), STATE_FILE)
+        return daemon_state.parse(files.read_text(self.state_file), self.state_file)
 
     def write_state(self, state: State) -> None:
         """Remember."""
         files.ensure_directory(STATE_DIRECTORY, mode=0o700)
-        files.write_text(STATE_FILE, daemon_state.render(state), mode=0o600)
+        files.write_text(self.state_file, daemon_state.render(state), mode=0o600)
 
     # Facts ---------------------------------------------------------------------------------------------------------
 
     def unit(self) -> Unit:
         """Return what systemd says about docker.service now."""
-        shown = systemd.properties(UNIT, _PROPERTIES)
+        shown = systemd.properties(UNIT, _PROPERTIES, self.scope)
         state, sub = shown["ActiveState"], shown["SubState"]
         monotonic = shown["ExecMainStartTimestampMonotonic"]
         started = 0.0
@@ -204,7 +207,7 @@ class Daemon:
 
     def reload(self) -> None:
         """Send SIGHUP to dockerd itself; that it was sent says nothing about what dockerd made of it."""
-        commands.run(["systemctl", "kill", "--signal=HUP", "--kill-who=main", UNIT])
+        commands.run([*self.scope.systemctl, "kill", "--signal=HUP", "--kill-who=main", UNIT])
 
     def start(self, timeout: float) -> bool:
         """Start dockerd and return whether systemd says that it is up."""
@@ -217,10 +220,10 @@ class Daemon:
     def stop(self) -> bool:
         """Stop dockerd and the socket that would start it again, and return whether it is down, with no failure on record."""
         try:
-            systemd.stop(SOCKET_UNIT, UNIT)
+            systemd.stop(SOCKET_UNIT, UNIT, scope=self.scope)
         except commands.CommandError:
             return False
-        systemd.reset_failed(UNIT)
+        systemd.reset_failed(UNIT, self.scope)
         unit = self.unit()
         return not (unit.active or unit.failing)
 
@@ -230,10 +233,10 @@ class Daemon:
             self._api.close()
             self._api = None
         # Both units count starts: after a few within a minute systemd would refuse a deliberate one (start-limit-hit).
-        systemd.reset_failed(UNIT)
-        systemd.reset_failed(SOCKET_UNIT)
+        systemd.reset_failed(UNIT, self.scope)
+        systemd.reset_failed(SOCKET_UNIT, self.scope)
         try:
-            return action(UNIT, timeout=timeout).rc == 0
+            return action(UNIT, timeout=timeout, scope=self.scope).rc == 0
         except commands.CommandError:
             return False
 
@@ -249,7 +252,7 @@ class Daemon:
             hosts = config.get("hosts")
             listeners = [*self.unit().flags.get("host", []), *(hosts if isinstance(hosts, list) else [])]
             sockets = [value for value in listeners if str(value).startswith("unix://")]
-            self._api = DockerApi(sockets[0] if sockets else DEFAULT_SOCKET)
+            self._api = DockerApi(sockets[0] if sockets else self.socket)
         return self._api
 
     def journal_cursor(self) -> str:
@@ -262,7 +265,7 @@ class Daemon:
         for _attempt in range(5):
             # What dockerd printed last may still be on its way when systemd already knows that it ended.
             systemd.journal_sync()
-            lines = systemd.journal(UNIT, cursor)
+            lines = systemd.journal(UNIT, cursor, scope=self.scope)
             found = daemon_journal.reason(lines)
             if found:
                 return found

@@ -27,7 +27,7 @@ def gather(data_root: str) -> HostFacts:
     Args:
         data_root: dockerd's data-root, whose filesystem is looked up and whose swarm state is looked for.
     """
-    version, controllers = _cgroups()
+    version, controllers = cgroups()
     return HostFacts(
         distribution=_os_release().get("PRETTY_NAME", ""),
         kernel=platform.release(),
@@ -44,7 +44,7 @@ def gather(data_root: str) -> HostFacts:
         seccomp=os.path.exists("/proc/sys/kernel/seccomp/actions_avail"),
         max_user_namespaces=_number("/proc/sys/user/max_user_namespaces", -1) if os.path.exists("/proc/self/ns/user") else -1,
         filesystems=_filesystems(),
-        data_root_filesystem=_filesystem_of(data_root),
+        data_root_filesystem=filesystem_of(data_root),
         package_manager="apt" if packages.apt_is_here() else "",
         engine_version=engine.installed_version() or "",
         engine_active=systemd.is_active("docker.service"),
@@ -52,7 +52,7 @@ def gather(data_root: str) -> HostFacts:
     )
 
 
-def _cgroups() -> tuple[int, tuple[str, ...]]:
+def cgroups() -> tuple[int, tuple[str, ...]]:
     if os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
         return 2, tuple(_text("/sys/fs/cgroup/cgroup.controllers").split())
     controllers = tuple(sorted(os.path.basename(mount.target) for mount in mounts.mountinfo() if mount.fstype == "cgroup"))
@@ -73,7 +73,7 @@ def _filesystems() -> tuple[str, ...]:
     return tuple(sorted(known))
 
 
-def _filesystem_of(path: str) -> str:
+def filesystem_of(path: str) -> str:
     best = ("", "")
     for mount in mounts.mountinfo():
         inside = path == mount.target or path.startswith(mount.target.rstrip("/") + "/")

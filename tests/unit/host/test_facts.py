@@ -96,4 +96,4 @@ def test_the_state_of_a_swarm_is_found(host, root):
     [("/var/lib/docker", "xfs"), ("/var/lib/docker/volumes", "xfs"), ("/var/lib/dockers", "ext4"), ("/var/lib/docker-old", "overlay"), ("/", "ext4")],
 )
 def test_the_filesystem_of_the_data_root_is_the_nearest_and_topmost(path, filesystem):
-    assert facts._filesystem_of(path) == filesystem
+    assert facts.filesystem_of(path) == filesystem
