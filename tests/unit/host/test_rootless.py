@@ -18,9 +18,8 @@ def host(tmp_path, monkeypatch, tools):
     monkeypatch.setattr(rootless, "_USER_UNITS", str(tmp_path / "user"))
     monkeypatch.setattr(rootless, "_LINGER", str(tmp_path / "linger"))
     system = managed_files.differences
-    monkeypatch.setattr(
-        managed_files, "differences", lambda wanted: system({path.replace("/etc/systemd/system", str(tmp_path / "system")): value for path, value in wanted.items()})
-    )
+    below = ("/etc/systemd/system", str(tmp_path / "system"))
+    monkeypatch.setattr(managed_files, "differences", lambda wanted: system({path.replace(*below): value for path, value in wanted.items()}))
     monkeypatch.setattr(accounts, "acting_as", lambda _account: contextlib.nullcontext())
     tools.answer("systemctl show --property ActiveState,UnitFileState -- docker.socket", stdout="ActiveState=active\nUnitFileState=enabled\n")
     tools.answer("systemctl show --property ActiveState,UnitFileState", stdout="ActiveState=inactive\nUnitFileState=disabled\n")

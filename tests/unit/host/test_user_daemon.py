@@ -61,7 +61,7 @@ def test_its_systemd_and_journal_are_the_users(host, tools):
     host.stop()
     systemd.journal("docker.service", scope=host.scope)
     asked = [line for line in tools.ran if "systemctl" in line]
-    assert asked and all(f"XDG_RUNTIME_DIR=/run/user/1001 systemctl --user" in line for line in asked)
+    assert asked and all("XDG_RUNTIME_DIR=/run/user/1001 systemctl --user" in line for line in asked)
     assert tools.ran[-1].endswith("_SYSTEMD_USER_UNIT=docker.service _UID=1001 + USER_UNIT=docker.service _UID=1001")
 
 
