@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 
 import pytest
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys, rootless
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_journal, daemon_keys, rootless
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.rootless import Account, Facts, Request
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import parse
 
@@ -194,3 +194,15 @@ def test_the_unit_is_for_one_user_and_fails_closed():
 def test_delegation():
     assert "Delegate=cpu pids\n" in rootless.delegation(["cpu", "pids"])
     assert "Delegate=yes\n" in rootless.delegation([])
+
+
+def test_the_reason_is_dockerds_own_and_not_rootlesskits():
+    lines = [
+        "+ exec dockerd",
+        'time="2026-11-22T02:55:13Z" level=info msg="Running with RootlessKit integration"',
+        "chmod /var/lib/docker: operation not permitted",
+        "[rootlesskit:child ] error: command [/usr/share/docker.io/contrib/dockerd-rootless.sh] exited: exit status 1",
+        "[rootlesskit:parent] error: child exited: exit status 1",
+        "docker.service: Main process exited, code=exited, status=1/FAILURE",
+    ]
+    assert daemon_journal.reason(lines) == "chmod /var/lib/docker: operation not permitted"
