@@ -101,6 +101,14 @@ options:
     description: The daemon's configuration file.
     type: path
     default: /etc/docker/daemon.json
+  rootless_user:
+    description:
+      - The user whose daemon is meant (rootless mode); see M(bulkhead.docker.docker_rootless). Empty means the daemon of root.
+      - Its configuration is C(~/.config/docker/daemon.json), whatever O(config_file) says, and what was set is remembered in
+        C(/var/lib/bulkhead/daemon-USER.json).
+      - What a user's daemon cannot do is refused before anything is written.
+    type: str
+    default: ''
   probe_timeout:
     description:
       - The seconds in which the daemon has to serve again after a start. What the old daemon needs to stop comes on top.
@@ -400,6 +408,7 @@ effective_root:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store, log_budget
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    accounts,
     commands,
     container_logs,
     daemon_plan,
@@ -407,8 +416,21 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     files,
     seccomp_plan,
     security_modules,
+    user_daemon,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
+
+
+def _daemon_of(module):
+    """Return the daemon of root or of the user, and the settings for it."""
+    params = module.params
+    if not params["rootless_user"]:
+        return Daemon(params["config_file"]), {**security_modules.daemon_settings(params["selinux"]), **params["settings"]}
+    account = accounts.find(params["rootless_user"])
+    if account.uid == 0 or (account.uid is None and not module.check_mode):
+        what = "is root" if account.uid == 0 else "does not exist on this host"
+        module.fail_json(msg=f"rootless_user: '{account.name}' {what}; name a user without privileges, whom the role docker_rootless has set up.")
+    return user_daemon.UserDaemon(account), user_daemon.settings_for(params["settings"], params["image_store"])
 
 
 def main():
@@ -424,6 +446,7 @@ def main():
             "log_budget": {"type": "str", "choices": list(log_budget.VERDICTS), "default": log_budget.WARN},
             "log_containers": {"type": "int", "default": 0},
             "config_file": {"type": "path", "default": "/etc/docker/daemon.json"},
+            "rootless_user": {"type": "str", "default": ""},
             "probe_timeout": {"type": "int", "default": 90},
         },
         supports_check_mode=True,
@@ -433,9 +456,9 @@ def main():
         module.fail_json(msg=f"probe_timeout is {params['probe_timeout']}; give the daemon at least one second.")
     if params["log_containers"] < 0:
         module.fail_json(msg=f"log_containers is {params['log_containers']}; give a number of containers, or 0.")
-    host = Daemon(params["config_file"])
+    host, settings = _daemon_of(module)
     request = daemon_plan.Request(
-        settings={**security_modules.daemon_settings(params["selinux"]), **params["settings"]},
+        settings=settings,
         seccomp_profile=params["seccomp_profile"],
         image_store=params["image_store"],
         may_restart=params["restart"] == "auto",
@@ -447,8 +470,6 @@ def main():
     try:
         plan, outcome = daemon_transaction.converge(host, request)
         calls = seccomp_plan.changes(host, plan)
-        if plan.writes and not request.predicting:
-            container_logs.remember(plan.before, plan.merged.config)
     except daemon_plan.DaemonError as error:
         module.fail_json(msg=str(error))
     except (commands.CommandError, files.FileError) as error:

@@ -54,6 +54,42 @@ options:
     type: list
     elements: str
     default: []
+  rootless:
+    description:
+      - What a user's daemon needs (rootless mode), as M(bulkhead.docker.docker_rootless) takes it; without it the daemon is root's.
+      - O(layout) has to be empty then.
+    type: dict
+    suboptions:
+      user:
+        description: The user.
+        type: str
+        required: true
+      home:
+        description: The user's home directory.
+        type: path
+        required: true
+      data_root:
+        description: The directory of the daemon's data.
+        type: path
+        required: true
+      mount_point:
+        description: The filesystem without which the daemon must not start.
+        type: str
+        default: ''
+      controllers:
+        description: The resources on which containers must be able to have limits.
+        type: list
+        elements: str
+        choices: [cpu, cpuset, io, memory, pids]
+        default: [cpu, cpuset, io, memory, pids]
+      lowest_port:
+        description: The lowest port that containers will publish.
+        type: int
+        default: 1024
+      leave_rootful_data:
+        description: Whether data of root's daemon may stay behind.
+        type: bool
+        default: false
 """
 
 EXAMPLES = r"""
@@ -103,15 +139,19 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     problems,
     versions,
 )
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import rootless as engine_rootless
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    accounts,
     commands,
     daemon_facts,
     daemon_plan,
     facts,
     files,
+    rootless,
     seccomp_plan,
     security_modules,
     storage_options,
+    user_daemon,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
@@ -152,9 +192,18 @@ def _contradictions(params):
     ]
 
 
+def _rootless_problems(params):
+    if not params["rootless"]:
+        return []
+    names = [str(entry.get("name")) for entry in params["layout"]]
+    return [*engine_rootless.layout_problems(names), *rootless.judge(engine_rootless.Request(**params["rootless"], predicting=True))]
+
+
 def _daemon_problems(params):
+    wanted = params["rootless"]
+    host = user_daemon.UserDaemon(accounts.find(wanted["user"], wanted["home"])) if wanted else Daemon()
     request = daemon_plan.Request(
-        settings=params["settings"],
+        settings=user_daemon.settings_for(params["settings"], params["image_store"]) if wanted else params["settings"],
         seccomp_profile=params["seccomp_profile"],
         image_store=params["image_store"],
         # Users, ranges and packages are still to come.
@@ -163,7 +212,7 @@ def _daemon_problems(params):
     if not request.settings:
         return seccomp_plan.problems(Daemon(), request.seccomp_profile)
     try:
-        daemon_plan.make(Daemon(), request)
+        daemon_plan.make(host, request)
     except daemon_plan.Refused as refused:
         return [*_contradictions(params), *refused.problems]
     return _contradictions(params)
@@ -221,6 +270,7 @@ def main():
             "seccomp_profile": {"type": "raw", "default": daemon_plan.BUILTIN},
             "selinux": {"type": "str", "choices": ["auto", "true", "false", ""], "default": ""},
             "accept": {"type": "list", "elements": "str", "default": []},
+            "rootless": {"type": "dict", "options": rootless.ARGUMENTS},
         },
         supports_check_mode=True,
     )
@@ -233,7 +283,9 @@ def main():
         found = facts.gather(params["data_root"], _layers_directory(params, request), with_firewall)
         host = _host_judgement(params, request, found)
         told, wrong = preflight.accept(host.told, params["accept"])
-        reasons = [*host.refused, *wrong, *request.plan().problems, *_package_problems(params), *_daemon_problems(params)]
+        # The directories of a user's daemon are no filesystems of ours.
+        planned = [] if params["rootless"] else request.plan().problems
+        reasons = [*host.refused, *wrong, *planned, *_rootless_problems(params), *_package_problems(params), *_daemon_problems(params)]
     except (commands.CommandError, files.FileError) as error:
         module.fail_json(msg=f"{error}.")
     reasons = list(dict.fromkeys(reasons))

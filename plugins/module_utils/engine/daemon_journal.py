@@ -19,6 +19,8 @@ _FINAL = (
 _FIELD = re.compile(r'\b(?P<name>level|msg|error)=(?P<value>"(?:[^"\\]|\\.)*"|\S+)')
 _SYSTEMD = re.compile(
     r"^(docker\.service|Starting|Stopping|Stopped|Started|Failed to start|Dependency failed|Scheduled)\b"
+    # What runs a user's daemon says only that it ended; the shell of its script traces every command.
+    r"|^\[rootlesskit:|^\++ "
 )
 
 

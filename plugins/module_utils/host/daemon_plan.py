@@ -185,7 +185,7 @@ def make(host: Daemon, request: Request) -> Plan:
     refused += host.problems(config, old_root, request.predicting)
     refused += daemon_moves.problems(info, current, config)
     refused += _hidden_data(host, current, config, old_root, root)
-    logs = container_logs.look(request.logs, current, config, unit.flags, version, root, info, host.api)
+    logs = host.logs(request.logs, current, config, unit, version, root, info)
     refused += logs.problems
     warnings += logs.warnings
     hidden = daemon_info.hidden_by_store(info, config, version) if info else ""

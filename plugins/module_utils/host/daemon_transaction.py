@@ -121,6 +121,8 @@ class Transaction:
                 action = self._carry_out(action, kept, broken_before)
         else:
             self._remember(action)
+        if plan.writes:
+            self._host.remember_logs(plan.before, self._config)
         serving = plan.info is not None or action in (START, RESTART)
         unapplied = self._unapplied() if serving and action != DEFERRED else []
         return self._outcome(action, self._stale(serving), unapplied)

@@ -36,7 +36,7 @@ def gather(data_root: str, layers: str, with_firewall: bool = False) -> HostFact
         layers: the directory that holds or would hold the layers, whose filesystem is looked up.
         with_firewall: whether to ask iptables for its policy, which may load its modules.
     """
-    version, controllers = _cgroups()
+    version, controllers = cgroups()
     installed = engine.installed_version() or ""
     return HostFacts(
         distribution=_os_release().get("PRETTY_NAME", ""),
@@ -88,7 +88,7 @@ def filesystem_of(path: str) -> Filesystem | None:
     return Filesystem(kind, mount.options, directory_types.supported(directory))
 
 
-def _cgroups() -> tuple[int | None, tuple[str, ...] | None]:
+def cgroups() -> tuple[int | None, tuple[str, ...] | None]:
     unified = _text("/sys/fs/cgroup/cgroup.controllers")
     if unified is not None:
         return 2, tuple(unified.split())

@@ -10,7 +10,12 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_conf
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import Machine
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import daemon_plan, daemon_transaction, seccomp_plan
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    container_logs,
+    daemon_plan,
+    daemon_transaction,
+    seccomp_plan,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon_plan import DaemonError, Request
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, SdkMissing
@@ -193,6 +198,12 @@ class FakeHost:
 
     def inventory(self, root):
         return self.data.get(root, DockerData(root))
+
+    def logs(self, asked, before, after, unit, version, root, info):
+        return container_logs.Report()
+
+    def remember_logs(self, before, after):
+        pass
 
     def validate(self, text, unit):
         self.log.append("validate")

@@ -61,7 +61,7 @@ def call(monkeypatch, tmp_path):
         if daemon_json is not None:
             (tmp_path / "daemon.json").write_text(daemon_json)
         shown = {"LoadState": "loaded" if exec_start else "not-found", "ActiveState": "inactive", "ExecStart": exec_start}
-        monkeypatch.setattr(systemd, "properties", lambda _unit, names: {name: shown.get(name, "") for name in names})
+        monkeypatch.setattr(systemd, "properties", lambda _unit, names, *_scope: {name: shown.get(name, "") for name in names})
         ended = []
 
         def end(_module, **values):
