@@ -41,6 +41,12 @@ def reason(lines: t.Sequence[str]) -> str:
     return ""
 
 
+def last_attempt(lines: t.Sequence[str]) -> list[str]:
+    """Return the lines since systemd began the last start of the unit; all of them when they hold no such line."""
+    begun = [number for number, line in enumerate(lines) if line.startswith("Starting ")]
+    return list(lines[begun[-1] :] if begun else lines)
+
+
 def verdict(lines: t.Sequence[str]) -> str:
     """Return systemd's own last word about the unit, such as ``start operation timed out``; empty when there is none."""
     for word in ("timed out", "Failed with result", "ailed"):

@@ -297,7 +297,8 @@ class Daemon:
         for _attempt in range(5):
             # What dockerd printed last may still be on its way when systemd already knows that it ended.
             systemd.journal_sync()
-            lines = systemd.journal(UNIT, cursor)
+            # Without a mark, what came before the last start is about other troubles.
+            lines = systemd.journal(UNIT, cursor) if cursor else daemon_journal.last_attempt(systemd.journal(UNIT))
             found = daemon_journal.reason(lines)
             if found:
                 return found

@@ -46,7 +46,7 @@ DEFERRED = "deferred"
 # An authorization plugin that does not answer holds a reload up for 14 seconds (moby pkg/plugins, retries).
 _RELOAD_TIMEOUT = 20.0
 # How long a daemon has to go on after it was proved, in seconds: some end when their first work is done.
-_SETTLING = 2.0
+_SETTLING = 1.5
 # What a daemon may need to stop, in seconds, on top of the time that it gives its containers.
 _STOPPING = 15.0
 
@@ -257,7 +257,9 @@ class Transaction:
         info, silence = self._await_info()
         if info is None:
             self._back(
-                f"the daemon did not serve within {self._request.probe_timeout:g} seconds",
+                "the daemon ended before it served"
+                if self._host.unit().failing
+                else f"the daemon did not serve within {self._request.probe_timeout:g} seconds",
                 self._host.journal_reason(cursor) or silence,
                 broken_before,
             )
