@@ -20,6 +20,7 @@ import typing as t
 
 import effects
 import module_runs
+import naive
 import preparations
 import witness
 
@@ -104,6 +105,8 @@ def main(host: str, output: str, pattern: str = "") -> None:
         "slowest": {name: round(stream.slowest, 2) for name, stream in watched.streams.items()},
         "returned": {name: stream.returned for name, stream in watched.streams.items()},
     }
+    if not pattern:
+        records["naive"] = naive.run(base, watched)
     pathlib.Path(output).write_text(json.dumps(records), encoding="utf-8")
 
 

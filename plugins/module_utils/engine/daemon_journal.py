@@ -18,7 +18,7 @@ _FINAL = (
 )
 _FIELD = re.compile(r'\b(?P<name>level|msg|error)=(?P<value>"(?:[^"\\]|\\.)*"|\S+)')
 _SYSTEMD = re.compile(
-    r"^(docker\.service|Starting|Stopping|Stopped|Started|Failed to start|Dependency failed|Scheduled)\b"
+    r"^(docker\.service|Starting|Stopping|Stopped|Started|Failed to start|Dependency failed|Scheduled|This usually indicates)\b"
 )
 
 

@@ -254,12 +254,13 @@ class Transaction:
         return f"systemd is still waiting for it: {unit.step}; {self._host.journal_reason(cursor)}".rstrip("; ")
 
     def _prove(self, kept: dict[str, str], broken_before: str, cursor: str) -> None:
+        begun = self._host.now()
         info, silence = self._await_info()
         if info is None:
             self._back(
-                "the daemon ended before it served"
-                if self._host.unit().failing
-                else f"the daemon did not serve within {self._request.probe_timeout:g} seconds",
+                f"the daemon did not serve within {self._request.probe_timeout:g} seconds"
+                if self._host.now() - begun >= self._request.probe_timeout * 1e9
+                else "the daemon ended before it served",
                 self._host.journal_reason(cursor) or silence,
                 broken_before,
             )
