@@ -53,7 +53,7 @@ options:
     description:
       - V(auto) restarts the daemon when a change needs it.
       - V(defer) writes the files, applies what SIGHUP applies, and leaves the restart for later. A later run with
-        V(auto) does it.
+        V(auto) does it, or anybody who restarts the daemon. Settings that go back before that leave nothing pending.
     type: str
     choices: [auto, defer]
     default: auto
@@ -66,7 +66,8 @@ options:
     type: path
     default: /etc/docker/daemon.json
   probe_timeout:
-    description: The seconds in which the daemon has to serve again after a start.
+    description:
+      - The seconds in which the daemon has to serve again after a start. What the old daemon needs to stop comes on top.
     type: int
     default: 90
 attributes:
@@ -79,6 +80,9 @@ attributes:
     details:
       - Every key that differs is also shown on a line of its own, with what its change costs.
 notes:
+  - One run at a time changes the daemon; another one waits for it, twice as long as O(probe_timeout), and then fails.
+  - A run that is killed is watched by a process of its own, which takes untried files back and brings a daemon that
+    does not serve back to the last files that worked.
   - Containers that run go through a restart of the daemon only with C(live-restore). When that key is switched on in
     the same run, the daemon learns of it by SIGHUP before it is restarted.
   - The settings of the default bridge stay as they are while containers live through restarts; see

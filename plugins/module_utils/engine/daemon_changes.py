@@ -145,7 +145,7 @@ def resets(
             if name in config or key is None or key.apply != RELOAD or key.absent != daemon_keys.KEEPS:
                 continue
             value_back = daemon_keys.reset_value(key, version, cgroup_version)
-            if value_back is not None and not same(value, value_back):
+            if value_back is not None and not _means_the_same(key, value, None, version):
                 values[name] = value_back
     return values
 

@@ -81,6 +81,7 @@ def force(
     profile: str | None,
     config: dict[str, t.Any],
     version: Version,
+    reloaded: Config,
     odd: t.Iterable[Problem] = (),
 ) -> str:
     """Return the least force that gives a running daemon a configuration: LIVE, RELOAD or RESTART.
@@ -91,15 +92,17 @@ def force(
         profile: the profile of ours that the configuration names.
         config: the new configuration.
         version: of the engine.
+        reloaded: what it took at SIGHUP since, as far as it is known.
         odd: where the daemon's own account differs from the new configuration.
     """
     if known is None:
         return RESTART
     needed = [change.apply for change in differences(known, profile, config, version)]
     if known != found:
-        needed += [
-            change.apply for change in differences(found, profile, config, version) if change.apply == RELOAD
-        ]
+        maybe = differences(found, profile, config, version)
+        needed += [change.apply for change in maybe if change.apply == RELOAD or _keeps(change.path)]
+    same_keys = {name: config[name] for name in reloaded if name in config}
+    needed += [change.apply for change in daemon_changes.changes(reloaded, same_keys, version)]
     # A key that the file does not hold keeps its old value on SIGHUP.
     needed += [
         RELOAD if problem.where in config and daemon_keys.KEYS[problem.where].apply == RELOAD else RESTART
@@ -108,8 +111,18 @@ def force(
     return max(needed, key=FORCES.index, default=LIVE)
 
 
+def reloadable(config: Config) -> dict[str, t.Any]:
+    """Return the keys of a configuration that a daemon takes at SIGHUP and keeps when they are absent at the next."""
+    return {name: value for name, value in config.items() if _keeps(name)}
+
+
 def with_resets(
-    merged: Merged, current: Config, known: Files | None, left: Config, version: Version, cgroup_version: int
+    merged: Merged,
+    current: Config,
+    known: Files | None,
+    state: State,
+    version: Version,
+    cgroup_version: int,
 ) -> Merged:
     """Return a merge in which keys that nobody wants any more have the value that resets them on SIGHUP.
 
@@ -117,16 +130,21 @@ def with_resets(
         merged: the merge, without such keys.
         current: what the file holds.
         known: see force.
-        left: the values of such keys that earlier runs left in the file.
+        state: our memory, which knows what earlier runs left in the file and what the daemon took at SIGHUP.
         version: of the engine.
         cgroup_version: of the host.
     """
-    held = [current] if known is None else [current, parsed(known)]
+    held = [current, state.reloaded, {} if known is None else parsed(known)]
     values = daemon_changes.resets(held, merged.config, version, cgroup_version)
-    for name in left:
-        if daemon_changes.is_left(name, current, left) and name not in merged.config:
-            values[name] = left[name]
+    for name, value in state.reset.items():
+        if daemon_changes.is_left(name, current, state.reset) and name not in merged.config:
+            values[name] = value
     return dataclasses.replace(merged, config={**merged.config, **values}, reset=values)
+
+
+def _keeps(path: str) -> bool:
+    key = daemon_keys.KEYS.get(path.partition(".")[0])
+    return key is not None and key.apply == RELOAD and key.absent == daemon_keys.KEEPS
 
 
 def _content(text: str | None) -> str | None:

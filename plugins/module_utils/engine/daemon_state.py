@@ -41,6 +41,7 @@ class State:
         unapplied: keys of the default bridge that were written and may not have reached it yet.
         reset: keys that are not ours any more, with the value that we left in the file because the daemon takes it
             on SIGHUP while it would keep the old one if the key were absent; they go at the next restart.
+        reloaded: what a daemon that waits for its restart took at SIGHUP since it had good.
         invocation: systemd's id of the run of dockerd that is known to have the restart-only settings of good; empty
             where that is not known.
     """
@@ -52,6 +53,7 @@ class State:
     stale: tuple[str, ...] = ()
     unapplied: tuple[str, ...] = ()
     reset: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    reloaded: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     invocation: str = ""
 
 
@@ -82,6 +84,7 @@ def parse(text: str | None, path: str) -> tuple[State, str]:
             unapplied=tuple(str(key) for key in value["unapplied"]),
             # A memory of an earlier release has none of these.
             reset=dict(value.get("reset", {})),
+            reloaded=dict(value.get("reloaded", {})),
             invocation=str(value.get("invocation", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):

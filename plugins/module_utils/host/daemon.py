@@ -36,6 +36,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     locks,
     processes,
     systemd,
+    watch,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import DEFAULT_SOCKET, DockerApi
 
@@ -188,6 +189,10 @@ class Daemon:
             step=f"{state} ({sub})",
         )
 
+    def watch(self, rescue: t.Callable[[], None]) -> t.ContextManager[None]:
+        """Return what calls the rescue if this process is killed while it is entered; see watch.watched."""
+        return watch.watched(rescue)
+
     def lock(self, seconds: float) -> t.ContextManager[None]:
         """Return what keeps other runs from changing this daemon while it is entered; see locks.held."""
         files.ensure_directory(STATE_DIRECTORY, mode=0o700)
@@ -252,11 +257,14 @@ class Daemon:
         unit = self.unit()
         return not (unit.active or unit.failing)
 
-    def _bring_up(self, action: t.Callable[..., commands.CommandResult], timeout: float) -> bool:
-        # The daemon may listen elsewhere afterwards.
+    def disconnect(self) -> None:
+        """Forget the connection to the daemon, which may listen elsewhere when it is asked again."""
         if self._api is not None:
             self._api.close()
             self._api = None
+
+    def _bring_up(self, action: t.Callable[..., commands.CommandResult], timeout: float) -> bool:
+        self.disconnect()
         self._forget_starts()
         try:
             up = action(UNIT, timeout=timeout).rc == 0

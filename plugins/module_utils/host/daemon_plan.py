@@ -161,9 +161,10 @@ def make(host: Daemon, request: Request) -> Plan:
 
     def force(config: dict[str, t.Any]) -> str:
         odd = _disagreements(host, unit, info, config, version)
-        return daemon_standing.force(known, found, profile, config, version, odd)
+        reloaded = state.reloaded if unit.invocation == state.invocation else {}
+        return daemon_standing.force(known, found, profile, config, version, reloaded, odd)
 
-    merged = daemon_standing.with_resets(clean, current, known, state.reset, version, context.cgroup_version)
+    merged = daemon_standing.with_resets(clean, current, known, state, version, context.cgroup_version)
     if not unit.active or (request.may_restart and force(merged.config) == RESTART):
         # A daemon that starts takes the defaults by itself.
         merged = clean

@@ -18,6 +18,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     daemon_info,
     daemon_interrupts,
     daemon_json,
+    daemon_standing,
     unit_flags,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import (
@@ -30,7 +31,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, daemon_plan, files, locks
-from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon, Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon_plan import (
     NONE,
     START,
@@ -109,12 +110,11 @@ class Transaction:
         kept = self._containers_to_keep(action)
         broken_before = self._host.journal_reason() or "it gave no reason" if plan.unit.failing else ""
         self._announce(action)
-        self._write()
-        try:
-            action = self._apply(action, kept, broken_before)
-        except (ApiError, commands.CommandError) as error:
-            self._back("the daemon fell silent", str(error), broken_before)
-        self._remember(action)
+        if plan.writes or action in (START, RELOAD, RESTART):
+            with self._host.watch(self._rescue):
+                action = self._carry_out(action, kept, broken_before)
+        else:
+            self._remember(action)
         serving = plan.info is not None or action in (START, RESTART)
         unapplied = self._unapplied() if serving and action != DEFERRED else []
         return self._outcome(action, self._stale(serving), unapplied)
@@ -130,6 +130,15 @@ class Transaction:
             warnings=self._warnings,
             interrupts=self._interrupts,
         )
+
+    def _carry_out(self, action: str, kept: dict[str, str], broken_before: str) -> str:
+        self._write()
+        try:
+            action = self._apply(action, kept, broken_before)
+        except (ApiError, commands.CommandError) as error:
+            self._back("the daemon fell silent", str(error), broken_before)
+        self._remember(action)
+        return action
 
     # Steps ---------------------------------------------------------------------------------------------------------
 
@@ -232,8 +241,8 @@ class Transaction:
             and running.get("ContainersRunning")
         ):
             # The old daemon decides at its stop whether containers go on, so it has to learn of live-restore before.
-            if self._reload():
-                kept.update(self._running())
+            taught = self._reload()
+            kept.update(self._running() if taught else {})
         cursor = self._host.journal_cursor()
         up = self._host.start(self._patience(False)) if action == START else self._host.restart(self._patience(True))
         if not up:
@@ -290,14 +299,17 @@ class Transaction:
             info, self._config, self._plan.version, root, unit_flags.keys(self._plan.unit.flags)
         )
 
-    def _back(self, what: str, reason: str, broken_before: str) -> t.NoReturn:
-        """Go back to the files that worked and to a daemon that runs or rests as before, and say everything in one message."""
+    def _back(self, what: str, reason: str, broken_before: str, finish: bool = False) -> t.NoReturn:
+        """Go back to the files that worked and to a daemon that runs or rests as before, and say everything in one message.
+
+        With finish, a way back that was begun already is gone to its end.
+        """
         target = self._target()
         said = f"{what[0].upper()}{what[1:]}: {reason or 'its journal holds no reason'}."
         rested = not (self._plan.unit.active or self._plan.unit.failing)
         # Before the files go: a daemon that is started again and again would find none and run unhardened.
         stopped = rested and self._host.stop()
-        if not rested and target == self._host.read_files():
+        if not rested and not finish and target == self._host.read_files():
             self._save(pending=RESTART, invocation="")
             before = f" It was already failing before this run: {broken_before}." if broken_before else ""
             raise DaemonError(
@@ -338,6 +350,37 @@ class Transaction:
                 f"{said} {restored}, but the daemon was already failing before this run, and still is: {broken_before}."
             )
         raise DaemonError(f"{said} {restored}, but the daemon does not serve with it either: {again}.")
+
+    def _rescue(self) -> None:
+        """Leave a daemon that serves, and files with which it starts, where the run was killed."""
+        host, before = self._host, self._plan.unit
+        host.disconnect()
+        self._state = host.read_state()[0]
+        unit = self._settled()
+        if not (unit.active or unit.failing or before.active or before.failing):
+            # It rested and still does.
+            host.write_files(self._plan.found)
+            self._save(managed=self._plan.state.managed, reset=self._plan.state.reset)
+            return
+        if not unit.active or self._await_info()[0] is None:
+            self._back("the run was killed", "", "", finish=True)
+        if unit.invocation == before.invocation and host.read_files() != self._target():
+            # It has not been restarted, so nobody knows whether it starts with the new files.
+            host.write_files(self._target())
+            self._save(
+                managed=self._plan.state.managed,
+                reset=self._plan.state.reset,
+                reloaded={**self._state.reloaded, **daemon_standing.reloadable(self._config)},
+            )
+
+    def _settled(self) -> Unit:
+        """Return what systemd says when it has done what the run asked it for."""
+        deadline = self._host.now() + int(self._patience(True) * 1e9)
+        while True:
+            unit = self._host.unit()
+            if unit.active or unit.failing or self._host.now() > deadline or unit.step.startswith("inactive"):
+                return unit
+            self._host.wait(0.5)
 
     def _target(self) -> Files:
         # Files that were never proved are only worth going back to when nothing better is known.
@@ -446,6 +489,7 @@ class Transaction:
             since=self._since(action),
             unapplied=tuple(sorted({*self._state.unapplied, *reached})),
             reset=plan.merged.reset,
+            reloaded={**self._state.reloaded, **daemon_standing.reloadable(self._config)} if deferred else {},
             invocation=invocation,
         )
         self._save(**{field.name: getattr(wanted, field.name) for field in dataclasses.fields(wanted)})

@@ -163,6 +163,13 @@ class FakeHost:
     def lock(self, seconds):
         return contextlib.nullcontext()
 
+    def watch(self, rescue):
+        self.rescue = rescue
+        return contextlib.nullcontext()
+
+    def disconnect(self):
+        pass
+
     def context(self, root):
         return Context(swarm=self.inventory(root).swarm if root else False)
 
