@@ -39,6 +39,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     watch,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import DEFAULT_SOCKET, DockerApi
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.seccomp_host import SeccompHost
 
 UNIT = "docker.service"
 SOCKET_UNIT = "docker.socket"
@@ -99,6 +100,7 @@ class Daemon:
     def __init__(self, config_file: str = "/etc/docker/daemon.json") -> None:
         self.config_file = config_file
         self.seccomp_file = SECCOMP_FILE
+        self.seccomp = SeccompHost()
         self._api: DockerApi | None = None
         self._modes: dict[str, int] = {}
         self._unreadable = False

@@ -20,6 +20,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon_addresses,
     daemon_places,
     files,
+    security_modules,
     subid_files,
 )
 
@@ -39,6 +40,8 @@ def context(swarm: bool) -> Context:
         cgroup_driver="systemd" if unified and systemd else "cgroupfs",
         cgroup_version=2 if unified else 1,
         open_files_limit=_open_files_limit(),
+        selinux=security_modules.selinux_mode(),
+        selinux_policy=security_modules.selinux_policy_for_containers(),
     )
 
 

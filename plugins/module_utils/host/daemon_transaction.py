@@ -30,7 +30,13 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_chan
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import BRIDGE
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, daemon_plan, files, locks
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    daemon_plan,
+    files,
+    locks,
+    seccomp_plan,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon, Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon_plan import (
     NONE,
@@ -235,14 +241,14 @@ class Transaction:
 
     def _restart(self, action: str, kept: dict[str, str], broken_before: str) -> None:
         running = self._plan.info or {}
-        if (
+        learns = (
             self._config.get("live-restore") is True
             and running.get("LiveRestoreEnabled") is False
             and running.get("ContainersRunning")
-        ):
-            # The old daemon decides at its stop whether containers go on, so it has to learn of live-restore before.
-            taught = self._reload()
-            kept.update(self._running() if taught else {})
+        )
+        # The old daemon decides at its stop whether containers go on, so it has to learn of live-restore before.
+        if learns and self._reload():
+            kept.update(self._running())
         cursor = self._host.journal_cursor()
         up = self._host.start(self._patience(False)) if action == START else self._host.restart(self._patience(True))
         if not up:
@@ -277,6 +283,7 @@ class Transaction:
         lost = self._lost(kept)
         if lost:
             odd.append(f"the containers {', '.join(lost)} did not live through it")
+        odd += seccomp_plan.prove(self._host, self._plan, self._warnings)
         if odd:
             self._back("the daemon serves, but not as configured", "; ".join(odd), broken_before)
         if not self._stays():
@@ -431,7 +438,9 @@ class Transaction:
         if not serving or not self._state.since or not (recent or self._state.stale):
             return []
         try:
-            found = daemon_info.stale_containers(self._host.api().inspect_all(), self._config, self._state.since)
+            found = daemon_info.stale_containers(
+                self._host.api().inspect_all(), self._config, self._state.since, self._plan.logs.formers
+            )
         except ApiError as error:
             self._warnings.append(f"Whether containers have to be recreated is not known: {error}.")
             return []
