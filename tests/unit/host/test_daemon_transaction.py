@@ -10,7 +10,12 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_conf
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import Machine
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import daemon_plan, daemon_transaction, files, seccomp_plan
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    daemon_plan,
+    daemon_transaction,
+    files,
+    seccomp_plan,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon_plan import DaemonError, Request
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, SdkMissing
