@@ -347,7 +347,6 @@ def test_no_value_breaks_the_checks(key, value):
         ({"mtu": 67}, ["mtu"]),
         ({"mtu": 70000}, ["mtu"]),
         ({"mtu": 9000}, []),
-        ({"mtu": 0}, []),
         ({"userland-proxy": True}, ["userland-proxy"]),
         ({"userland-proxy": True, "userland-proxy-path": "/usr/sbin/docker-proxy"}, []),
         ({"userland-proxy": False}, []),
