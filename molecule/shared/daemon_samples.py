@@ -36,7 +36,7 @@ GROUPS: tuple[tuple[Config, ...], ...] = (
     tuple({"mtu": value} for value in (1500, 1400)),
     tuple({"init": value} for value in (True, False)),
     tuple({"no-new-privileges": value} for value in (True, False)),
-    tuple({"userland-proxy": value} for value in (True, False)),
+    ({"userland-proxy": False},),
     tuple({"ip-masq": value} for value in (True, False)),
     tuple({"raw-logs": value} for value in (True, False)),
     tuple({"experimental": value} for value in (True, False)),

@@ -276,6 +276,13 @@ def _default_bridge(config: Config, version: Version, _context: Context) -> t.It
                     f"is {config[name]}, which lies outside of {network}, the network of {address}, and dockerd does not start so; "
                     f"choose one inside, or change {address}",
                 )
+    if config.get("userland-proxy") is True and not config.get("userland-proxy-path") and within(version, "25.0"):
+        # SIGHUP reads the file alone, without the path that a start looks up (moby config.Reload, verifyUserlandProxyConfig).
+        yield Problem(
+            "userland-proxy",
+            f"is true without userland-proxy-path, and Docker {version} refuses every SIGHUP so; remove it, as true is "
+            "the default",
+        )
     if config.get("mtu") and not 68 <= config["mtu"] <= 65535:
         yield Problem("mtu", f"is {config['mtu']}, but a bridge carries packets of 68 to 65535 bytes; try 1500")
 

@@ -18,7 +18,7 @@ _FINAL = (
 )
 _FIELD = re.compile(r'\b(?P<name>level|msg|error)=(?P<value>"(?:[^"\\]|\\.)*"|\S+)')
 _SYSTEMD = re.compile(
-    r"^(docker\.service|Starting|Stopping|Stopped|Started|Failed to start|Dependency failed|Scheduled)\b"
+    r"^(docker\.service|Starting|Stopping|Stopped|Started|Failed to start|Dependency failed|Scheduled|This usually indicates)\b"
     # What runs a user's daemon says only that it ended; the shell of its script traces every command.
     r"|^\[rootlesskit:|^\++ "
 )
@@ -41,6 +41,12 @@ def reason(lines: t.Sequence[str]) -> str:
         if not level and not _SYSTEMD.match(line):
             return _trimmed(message)
     return ""
+
+
+def last_attempt(lines: t.Sequence[str]) -> list[str]:
+    """Return the lines since systemd began the last start of the unit; all of them when they hold no such line."""
+    begun = [number for number, line in enumerate(lines) if line.startswith("Starting ")]
+    return list(lines[begun[-1] :] if begun else lines)
 
 
 def verdict(lines: t.Sequence[str]) -> str:

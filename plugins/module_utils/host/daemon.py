@@ -330,6 +330,8 @@ class Daemon:
             # What dockerd printed last may still be on its way when systemd already knows that it ended.
             systemd.journal_sync()
             lines = systemd.journal(UNIT, cursor, scope=self.scope)
+            # Without a mark, what came before the last start is about other troubles.
+            lines = lines if cursor else daemon_journal.last_attempt(lines)
             found = daemon_journal.reason(lines)
             if found:
                 return found

@@ -46,8 +46,8 @@ def problems(config: Config, predicting: bool) -> list[Problem]:
 def _ports(config: Config, predicting: bool) -> list[Problem]:
     found = []
     metrics = str(config.get("metrics-addr") or "")
-    host, _colon, port = metrics.rpartition(":")
-    wanted = [("metrics-addr", host.strip("[]"), int(port))] if port.isdigit() and 0 < int(port) < 65536 else []
+    host, colon, port = metrics.rpartition(":")
+    wanted = [("metrics-addr", host.strip("[]"), int(port))] if colon and port.isdigit() and 0 < int(port) < 65536 else []
     diagnosis = config.get("network-diagnostic-port")
     if isinstance(diagnosis, int) and 0 < diagnosis < 65536:
         # moby daemon/libnetwork/diagnostic: it listens on the loopback address alone.

@@ -53,7 +53,7 @@ DEFERRED = "deferred"
 # An authorization plugin that does not answer holds a reload up for 14 seconds (moby pkg/plugins, retries).
 _RELOAD_TIMEOUT = 20.0
 # How long a daemon has to go on after it was proved, in seconds: some end when their first work is done.
-_SETTLING = 2.0
+_SETTLING = 1.5
 # What a daemon may need to stop, in seconds, on top of the time that it gives its containers.
 _STOPPING = 15.0
 
@@ -271,10 +271,13 @@ class Transaction:
         return f"systemd is still waiting for it: {unit.step}; {self._host.journal_reason(cursor)}".rstrip("; ")
 
     def _prove(self, kept: dict[str, str], broken_before: str, cursor: str) -> None:
+        begun = self._host.now()
         info, silence = self._await_info()
         if info is None:
             self._back(
-                f"the daemon did not serve within {self._request.probe_timeout:g} seconds",
+                f"the daemon did not serve within {self._request.probe_timeout:g} seconds"
+                if self._host.now() - begun >= self._request.probe_timeout * 1e9
+                else "the daemon ended before it served",
                 self._host.journal_reason(cursor) or silence,
                 broken_before,
             )

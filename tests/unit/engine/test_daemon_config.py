@@ -333,3 +333,29 @@ def test_a_value_that_is_wrong_in_itself_is_not_judged_again():
 def test_no_value_breaks_the_checks(key, value):
     for version in ("20.10.24", "29.7.2"):
         assert all(problem.message for problem in found({key: value}, version))
+
+
+@pytest.mark.parametrize(
+    "config, expected",
+    [
+        ({"bip": "10.77.0.1/24", "fixed-cidr": "10.77.0.128/25", "default-gateway": "10.77.0.254"}, []),
+        ({"bip": "10.77.0.1/24", "fixed-cidr": "10.78.0.0/25"}, ["fixed-cidr"]),
+        ({"bip": "10.77.0.1/24", "default-gateway": "10.78.0.1"}, ["default-gateway"]),
+        ({"bip": "10.77.0.1/24", "fixed-cidr": "fd00::/80"}, ["fixed-cidr"]),
+        ({"fixed-cidr": "10.78.0.0/25"}, []),
+        ({"bip6": "fd00::1/64", "fixed-cidr-v6": "fd01::/80"}, ["fixed-cidr-v6"]),
+        ({"mtu": 67}, ["mtu"]),
+        ({"mtu": 70000}, ["mtu"]),
+        ({"mtu": 9000}, []),
+        ({"userland-proxy": True}, ["userland-proxy"]),
+        ({"userland-proxy": True, "userland-proxy-path": "/usr/sbin/docker-proxy"}, []),
+        ({"userland-proxy": False}, []),
+    ],
+)
+def test_the_default_bridge(config, expected):
+    found = daemon_config.problems(config, parse("28.5.2"))
+    assert [problem.where for problem in found] == expected
+
+
+def test_a_default_that_older_engines_reload():
+    assert daemon_config.problems({"userland-proxy": True}, parse("24.0.9")) == []

@@ -82,3 +82,24 @@ def test_a_newer_state_is_not_guessed():
     state, warning = daemon_state.parse(daemon_state.render(FULL).replace('"schema": 1', '"schema": 2'), "/s")
     assert state == State()
     assert "newer release" in warning
+
+
+def test_systemd_says_more_than_that_it_failed():
+    lines = ["docker.service: start-pre operation timed out. Terminating.", "Failed to start docker.service - Docker."]
+    assert daemon_journal.verdict(lines) == "docker.service: start-pre operation timed out. Terminating"
+
+
+def test_only_the_last_start_says_why_the_daemon_is_down():
+    lines = ["Starting Docker", "failed to start daemon: an old trouble", "Starting Docker", "the disk is gone"]
+    assert daemon_journal.last_attempt(lines) == lines[2:]
+    assert daemon_journal.last_attempt(lines[1:2]) == lines[1:2]
+
+
+def test_what_systemd_adds_about_left_over_processes_is_no_reason():
+    lines = [
+        "docker.service: Found left-over process 7 (docker-proxy) in control group while starting unit. Ignoring.",
+        "This usually indicates unclean termination of a previous run, or service implementation deficiencies.",
+        "docker.service: Failed with result 'signal'.",
+    ]
+    assert daemon_journal.reason(lines) == ""
+    assert daemon_journal.verdict(lines) == "docker.service: Failed with result 'signal'"

@@ -14,6 +14,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     container_logs,
     daemon_plan,
     daemon_transaction,
+    files,
     seccomp_plan,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
@@ -851,6 +852,35 @@ def test_swarm_and_live_restore():
     host.data = {"/var/lib/docker": DockerData("/var/lib/docker", swarm=True)}
     with pytest.raises(DaemonError, match="live-restore: is true on a node of a swarm"):
         run(host, {"live-restore": True})
+
+
+def test_a_daemon_that_ends_soon_after_it_was_proved_is_taken_back(monkeypatch):
+    host = FakeHost({"log-level": "info"})
+    wait = host.wait
+
+    def waiting(seconds):
+        wait(seconds)
+        if host.loaded.get("log-level") == "warn":
+            host.starts += 1  # It ended, and systemd has started another one.
+
+    monkeypatch.setattr(host, "wait", waiting)
+    with pytest.raises(DaemonError, match="ended soon after it had started.*restored"):
+        run(host, {"log-level": "warn"})
+    assert json.loads(host.files.config) == {"log-level": "info"}
+
+
+def test_a_write_that_fails_leaves_nothing_to_remember(monkeypatch):
+    host = FakeHost({"log-level": "info"})
+    run(host, {"log-level": "info"})
+    remembered = host.state
+
+    def busy(_wanted):
+        raise files.FileError("/etc/docker/daemon.json cannot be written: Device or resource busy")
+
+    monkeypatch.setattr(host, "write_files", busy)
+    with pytest.raises(DaemonError, match="Nothing was changed: .* busy"):
+        run(host, {"log-level": "warn"})
+    assert host.state == remembered
 
 
 def test_a_profile_that_the_probe_finds_wrong_is_rolled_back(monkeypatch):
