@@ -90,8 +90,6 @@ def in_config(key: str, value: t.Any) -> tuple[str, Observer]:
     def seen(found: Seen) -> bool:
         config = found["config"] or {}
         shown = config.get(key, _inside(config, key))
-        if shown is None and key == "containerd-namespace":
-            shown = config.get("containerd-namespace")
         return shown == value or (not shown and not value)
 
     return "the daemon's own configuration", seen
@@ -121,10 +119,6 @@ def bridge(option: str, value: str) -> tuple[str, Observer]:
 def bridge_holds(part: str) -> tuple[str, Observer]:
     """The default bridge has an address or a subnet."""
     return "/networks/bridge IPAM", lambda found: part in json.dumps((found["bridge"] or {}).get("IPAM"))
-
-
-def log_holds(part: str) -> tuple[str, Observer]:
-    return f"the log: {part}", lambda found: part in found["log"]
 
 
 def listening(address: str) -> tuple[str, Observer]:
@@ -724,6 +718,108 @@ RESETS: dict[str, t.Any] = {
 }
 
 
+#: The words of a command line that set what a key sets, with the value that the file gives; dockerd takes no setting twice.
+FLAGS: dict[str, tuple[t.Any, list[str]]] = {
+    "data-root": ("/scratch", ["--data-root=/scratch"]),
+    "exec-root": ("/scratch", ["--exec-root=/scratch"]),
+    "pidfile": ("/scratch", ["-p", "/scratch"]),
+    "group": ("root", ["-G", "root"]),
+    "hosts": (["unix:///scratch"], ["-H", "unix:///scratch"]),
+    "tls": (True, ["--tls"]),
+    "tlsverify": (True, ["--tlsverify"]),
+    "tlscacert": ("/scratch", ["--tlscacert=/scratch"]),
+    "tlscert": ("/scratch", ["--tlscert", "/scratch"]),
+    "tlskey": ("/scratch", ["--tlskey=/scratch"]),
+    "debug": (True, ["-D"]),
+    "log-level": ("debug", ["-l", "debug"]),
+    "log-format": ("json", ["--log-format=json"]),
+    "raw-logs": (True, ["--raw-logs"]),
+    "labels": (["a=b"], ["--label", "a=b"]),
+    "experimental": (True, ["--experimental=true"]),
+    "features": ({"buildkit": True}, ["--feature", "buildkit=true"]),
+    "metrics-addr": ("127.0.0.1:1", ["--metrics-addr=127.0.0.1:1"]),
+    "authorization-plugins": (["x"], ["--authorization-plugin=x"]),
+    "node-generic-resources": (["a=1"], ["--node-generic-resource=a=1"]),
+    "swarm-default-advertise-addr": ("eth0", ["--swarm-default-advertise-addr=eth0"]),
+    "proxies": ({"http-proxy": "http://x"}, ["--http-proxy=http://x"]),
+    "rootless": (False, ["--rootless=false"]),
+    "selinux-enabled": (False, ["--selinux-enabled=false"]),
+    "live-restore": (True, ["--live-restore"]),
+    "shutdown-timeout": (9, ["--shutdown-timeout", "9"]),
+    "oom-score-adjust": (1, ["--oom-score-adjust=1"]),
+    "insecure-registries": (["x.lab"], ["--insecure-registry=x.lab"]),
+    "registry-mirrors": (["https://x.lab"], ["--registry-mirror=https://x.lab"]),
+    "max-concurrent-downloads": (9, ["--max-concurrent-downloads=9"]),
+    "max-concurrent-uploads": (9, ["--max-concurrent-uploads=9"]),
+    "max-download-attempts": (9, ["--max-download-attempts=9"]),
+    "storage-driver": ("vfs", ["-s", "vfs"]),
+    "storage-opts": (["a=b"], ["--storage-opt=a=b"]),
+    "containerd": ("/scratch", ["--containerd=/scratch"]),
+    "containerd-namespace": ("x", ["--containerd-namespace=x"]),
+    "cri-containerd": (True, ["--cri-containerd"]),
+    "cdi-spec-dirs": (["/scratch"], ["--cdi-spec-dir=/scratch"]),
+    "default-runtime": ("x", ["--default-runtime=x"]),
+    "exec-opts": (["native.cgroupdriver=cgroupfs"], ["--exec-opt=native.cgroupdriver=cgroupfs"]),
+    "init": (True, ["--init"]),
+    "init-path": ("/scratch", ["--init-path=/scratch"]),
+    "cgroup-parent": ("/x", ["--cgroup-parent=/x"]),
+    "cpu-rt-period": (1, ["--cpu-rt-period=1"]),
+    "cpu-rt-runtime": (1, ["--cpu-rt-runtime=1"]),
+    "userns-remap": ("x", ["--userns-remap=x"]),
+    "no-new-privileges": (True, ["--no-new-privileges"]),
+    "seccomp-profile": ("/scratch", ["--seccomp-profile=/scratch"]),
+    "default-ulimits": ({"nofile": {"Name": "nofile", "Soft": 1, "Hard": 1}}, ["--default-ulimit=nofile=1:1"]),
+    "default-shm-size": ("1m", ["--default-shm-size=1m"]),
+    "default-ipc-mode": ("private", ["--default-ipc-mode=private"]),
+    "default-cgroupns-mode": ("private", ["--default-cgroupns-mode=private"]),
+    "log-driver": ("local", ["--log-driver=local"]),
+    "log-opts": ({"max-size": "1m"}, ["--log-opt=max-size=1m"]),
+    "bridge": ("none", ["-b", "none"]),
+    "bip": ("172.31.9.1/24", ["--bip=172.31.9.1/24"]),
+    "bip6": ("fd00::1/64", ["--bip6=fd00::1/64"]),
+    "fixed-cidr": ("172.31.9.0/25", ["--fixed-cidr=172.31.9.0/25"]),
+    "fixed-cidr-v6": ("fd00::/64", ["--fixed-cidr-v6=fd00::/64"]),
+    "default-gateway": ("172.31.9.9", ["--default-gateway=172.31.9.9"]),
+    "default-gateway-v6": ("fd00::9", ["--default-gateway-v6=fd00::9"]),
+    "mtu": (1400, ["--mtu=1400"]),
+    "network-control-plane-mtu": (1400, ["--network-control-plane-mtu=1400"]),
+    "ip": ("127.0.0.1", ["--ip=127.0.0.1"]),
+    "icc": (False, ["--icc=false"]),
+    "ipv6": (True, ["--ipv6"]),
+    "iptables": (True, ["--iptables"]),
+    "ip6tables": (True, ["--ip6tables"]),
+    "ip-forward": (True, ["--ip-forward"]),
+    "ip-forward-no-drop": (True, ["--ip-forward-no-drop"]),
+    "ip-masq": (True, ["--ip-masq"]),
+    "userland-proxy": (False, ["--userland-proxy=false"]),
+    "userland-proxy-path": ("/scratch", ["--userland-proxy-path=/scratch"]),
+    "allow-direct-routing": (True, ["--allow-direct-routing"]),
+    "default-address-pools": (
+        [{"base": "10.211.0.0/16", "size": 24}],
+        ["--default-address-pool=base=10.211.0.0/16,size=24"],
+    ),
+    "default-network-opts": ({"bridge": {"a": "b"}}, ["--default-network-opt=bridge=a=b"]),
+    "network-diagnostic-port": (1, ["--network-diagnostic-port=1"]),
+    "dns": (["9.9.9.9"], ["--dns=9.9.9.9"]),
+    "dns-opts": (["a"], ["--dns-opt=a"]),
+    "dns-search": (["lab"], ["--dns-search=lab"]),
+    "host-gateway-ip": ("10.0.0.9", ["--host-gateway-ip=10.0.0.9"]),
+    "firewall-backend": ("iptables", ["--firewall-backend=iptables"]),
+    "bridge-accept-fwmark": ("1", ["--bridge-accept-fwmark=1"]),
+    "nri-opts": ({"enable": True}, ["--nri-opts=enable=true"]),
+    "default-stop-timeout": (9, ["--default-stop-timeout=9"]),
+    "graph": ("/scratch", ["--graph=/scratch"]),
+    "api-cors-header": ("x", ["--api-cors-header=x"]),
+    "cluster-store": ("x", ["--cluster-store=x"]),
+    "cluster-store-opts": ({"a": "b"}, ["--cluster-store-opt=a=b"]),
+    "cluster-advertise": ("x", ["--cluster-advertise=x"]),
+    "allow-nondistributable-artifacts": (["x.lab"], ["--allow-nondistributable-artifacts=x.lab"]),
+    "deprecated-key-path": ("/scratch", ["--deprecated-key-path=/scratch"]),
+}
+# The same key in both places is no mistake here, and three have no flag.
+WITHOUT_CLASH = ("runtimes", "builder", "min-api-version", "host-gateway-ips")
+
+
 def plan() -> dict[str, t.Any]:
     """Return what the hosts are given."""
     cases = []
@@ -738,6 +834,7 @@ def plan() -> dict[str, t.Any]:
         "cases": cases,
         "plugins": [PLUGIN, "schema-second"],
         "whole": TOGETHER,
+        "flags": FLAGS,
         "reloaded": sorted(RELOADED),
         "walks": {"reload": [first, second, {}, second, RESETS, {}]},
     }

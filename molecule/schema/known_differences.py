@@ -14,7 +14,7 @@ Differences = dict[str, dict[str, tuple[str, ...]]]
 
 #: The engine puts it into force, and the model refuses it all the same.
 STRICTER: Differences = {
-    "it depends on the directory in which dockerd is started": {'data-root: bad "relative/place"': ALL},
+    "it depends on the directory in which dockerd is started": {'data-root: bad "relative/place"': NEWER},
     "it gives root to whoever reaches the address": {
         "hosts: without a scheme": ALL,
         "hosts: without tlsverify": ALL,
@@ -52,6 +52,7 @@ STRICTER: Differences = {
         'log-driver: bad "bogus"': ALL,
         'log-driver: bad "logentries"': ALL,
     },
+    "a subnet of the wrong family": {'fixed-cidr-v6: bad "172.31.9.0/25"': OLD},
     "containers would get addresses that the bridge does not route": {"fixed-cidr: outside of bip": ALL},
     "no interface can have it": {"network-control-plane-mtu: bad -5": ALL},
     "two networks could get the same addresses": {"default-address-pools: overlapping": ALL},
@@ -137,6 +138,10 @@ ON_THE_HOST: Differences = {
     "whether a bridge exists": {'bridge: bad "no-such-bridge"': ALL},
     "whether the kernel has a filesystem": {'storage-driver: bad "aufs"': OLD},
 }
+
+
+#: What keeps an engine from serving without an end: it looks for the mount point above a relative path for ever.
+HANGS = {('data-root: bad "relative/place"', "oldstable")}
 
 
 def flat(table: Differences) -> dict[tuple[str, str], str]:

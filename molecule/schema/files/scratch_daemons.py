@@ -365,6 +365,32 @@ def names_in(key: str, value: t.Any) -> set[str]:
     return {key, *value} if isinstance(value, dict) else {key}
 
 
+def clash(flags: dict[str, tuple[t.Any, list[str]]]) -> dict[str, t.Any]:
+    """Give dockerd every setting in the file and as a flag, and return what it was given and what it said.
+
+    Settings that it does not know, as a flag or as a key, are left out.
+    """
+    left = dict(flags)
+    file = ROOT / "clash.json"
+    words = ""
+    for _attempt in range(len(flags)):
+        file.write_text(json.dumps({key: value for key, (value, _words) in left.items()}), encoding="utf-8")
+        command = ["dockerd", f"--config-file={file}", *(word for _value, given in left.values() for word in given)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        words = done.stdout + done.stderr
+        flag = re.search(r"unknown (?:shorthand )?flag: (?P<flag>-\S+|'.' in -\S+)", words)
+        names = named_unknown(words)
+        gone = [
+            key
+            for key, (value, given) in left.items()
+            if names & names_in(key, value) or (flag and given[0].partition("=")[0] == flag["flag"].split()[-1])
+        ]
+        if not gone:
+            break
+        left = {key: item for key, item in left.items() if key not in gone}
+    return {"given": left, "words": words}
+
+
 def agree(one: dict[str, t.Any], other: dict[str, t.Any]) -> bool:
     """Tell whether two configurations can stand in one file."""
     return all(one[key] == other[key] for key in set(one) & set(other))
@@ -415,12 +441,14 @@ def main(plan_file: str, result_file: str) -> None:
     whole = runner.whole(plan["whole"], plan["reloaded"])
     walks["taken out"] = follow([whole, {}])
     walks["put in"] = follow([{}, whole])
+    clashes = clash(plan["flags"])
     version = subprocess.run(["dockerd", "--version"], capture_output=True, text=True, check=True).stdout
     result = {
         "version": version,
         "starts": runner.starts,
         "cases": runner.cases,
         "walks": walks,
+        "clashes": clashes,
         "took": time.monotonic() - began,
     }
     pathlib.Path(result_file).write_text(json.dumps(result), encoding="utf-8")
