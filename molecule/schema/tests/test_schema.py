@@ -7,8 +7,8 @@ import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
 from cases import CASES, Case
-from known_differences import IGNORED as KNOWN_IGNORED
 from known_differences import HANGS, ON_THE_HOST, STRICTER, Differences, flat
+from known_differences import IGNORED as KNOWN_IGNORED
 from reality import EFFECTIVE, IGNORED, REFUSED, Reality
 
 KEYS_OF_CASES = list(dict.fromkeys(case.key for case in CASES))
