@@ -10,8 +10,6 @@ from cases import RELOADED
 from cases import RESETS as RESET_VALUES
 
 FIRST, SECOND, GONE, AGAIN, RESET, GONE_AGAIN = range(6)
-# Attributes of the reload event are texts; these keys have none, and are seen in the daemon's own configuration.
-NO_ATTRIBUTE = {"network-diagnostic-port", "nri-opts", "authorization-plugins", "default-stop-timeout"}
 
 
 def known(engine):
@@ -92,6 +90,17 @@ def test_info_agrees(engine):
     ):
         info = seen[step]["info"]
         assert (info["Labels"] or [], info["LiveRestoreEnabled"], info["Debug"]) == (labels, live, debug), step
+
+
+def test_the_event_of_the_reload_agrees(engine):
+    # By this event the module proves that a reload arrived.
+    for step, expected in (
+        (SECOND, {"debug": "true", "labels": '["a=2"]', "shutdown-timeout": "22", "max-concurrent-downloads": "7"}),
+        (GONE, {"debug": "true", "labels": '["a=2"]', "shutdown-timeout": "22", "max-concurrent-downloads": "3"}),
+        (RESET, {"debug": "false", "labels": "[]", "shutdown-timeout": "15", "max-concurrent-downloads": "3"}),
+    ):
+        event = engine.result["walks"]["reload"]["seen"][step]["event"]
+        assert {name: event[name] for name in expected} == expected, step
 
 
 def test_authorization_plugins_are_replaced_and_taken_away(engine):
