@@ -158,10 +158,11 @@ class Scratch:
                 break
             time.sleep(0.05)
         fresh = self.said()[before:]
+        config = dumped(fresh)
         return {
             "alive": self.process.poll() is None,
-            "config": dumped(fresh),
-            "event": self.reload_event(since),
+            "config": config,
+            "event": self.reload_event(since) if config else None,
             "relistening": self.inside("ss", "--listening", "--tcp", "--numeric", "--no-header"),
             "asked": self.asked(),
             "info": self.get("/info"),
@@ -169,12 +170,15 @@ class Scratch:
         }
 
     def reload_event(self, since: str) -> dict[str, str] | None:
-        """Return the attributes of the reload event since a moment, or None when there was none."""
-        found = self.get(
-            f"/events?since={since}&until={time.time() + 0.001:.9f}&filters=%7B%22type%22%3A%5B%22daemon%22%5D%7D"
-        )
-        lines = (found or "").splitlines()
-        return json.loads(lines[-1])["Actor"]["Attributes"] if lines else None
+        """Return the attributes of the reload event since a moment; it may come a little after the words in the log."""
+        for _attempt in range(40):
+            kind = "%7B%22type%22%3A%5B%22daemon%22%5D%7D"
+            found = self.get(f"/events?since={since}&until={time.time():.9f}&filters={kind}")
+            lines = (found or "").splitlines()
+            if lines:
+                return json.loads(lines[-1])["Actor"]["Attributes"]
+            time.sleep(0.05)
+        return None
 
     def observed(self) -> dict[str, t.Any]:
         """Return everything by which the effect of a key can be seen."""
