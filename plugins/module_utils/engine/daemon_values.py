@@ -590,7 +590,9 @@ def fields(value: t.Any, known: t.Mapping[str, Field], version: Version, any_cas
     for name, item in value.items():
         field = known.get(name.lower() if any_case else name)
         if field is None:
-            yield Finding((name,), f"holds the unknown field '{name}'; known are {', '.join(known)}")
+            near = next((other for other in known if other.lower() == name.lower()), "")
+            known_are = f"write {near}" if near else f"known are {', '.join(known)}"
+            yield Finding((name,), f"holds the unknown field '{name}'; {known_are}")
         elif not within(version, field.since, field.removed):
             yield Finding(
                 (name,),
