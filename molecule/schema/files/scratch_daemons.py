@@ -203,7 +203,7 @@ class Scratch:
             "listening": self.inside("ss", "--listening", "--tcp", "--numeric", "--no-header"),
             "pid": pid,
             "pidfiles": [path.read_text(encoding="ascii").strip() for path in self.directory.glob("*.pid")],
-            "metrics": "engine_daemon" in self.inside("python3", "-c", _FETCH),
+            "metrics": b"metrics-addr" in self.text and "engine_daemon" in self.inside("python3", "-c", _FETCH),
         }
         seen.update(self.reload())
         seen["log"] = self.said()[:6000]
