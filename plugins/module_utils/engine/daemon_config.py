@@ -183,7 +183,8 @@ def _image_store(config: Config, version: Version, _context: Context) -> t.Itera
             "storage-driver",
             f"is '{driver}', which left with Docker {span[1]}, and {version} is installed; use overlay2",
         )
-    for option in config.get("storage-opts", []):
+    for place, option in enumerate(config.get("storage-opts", [])):
+        where = f"storage-opts[{place}]"
         name = option.partition("=")[0]
         if (
             name not in ("overlay2.size", "btrfs.min_space", "zfs.fsname", "size")
@@ -191,12 +192,10 @@ def _image_store(config: Config, version: Version, _context: Context) -> t.Itera
             and not (name.startswith("dm.") and driver == "devicemapper")
         ):
             yield Problem(
-                "storage-opts", f"holds '{name}', which is no option of a storage driver of Docker {version}; remove it"
+                where, f"holds '{name}', which is no option of a storage driver of Docker {version}; remove it"
             )
         elif "." in name and driver and name.partition(".")[0] not in (driver, "dm"):
-            yield Problem(
-                "storage-opts", f"holds '{name}', which is no option of the storage driver {driver}; remove it"
-            )
+            yield Problem(where, f"holds '{name}', which is no option of the storage driver {driver}; remove it")
 
 
 def _cgroups(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
@@ -312,10 +311,10 @@ def _ulimits(config: Config, _version: Version, context: Context) -> t.Iterator[
 
 
 def _listeners(config: Config, _version: Version, _context: Context) -> t.Iterator[Problem]:
-    for entry in config.get("hosts", []):
+    for place, entry in enumerate(config.get("hosts", [])):
         if entry.startswith("tcp://") and not config.get("tlsverify"):
             yield Problem(
-                "hosts",
+                f"hosts[{place}]",
                 f"serves the API on {entry} without tlsverify, which gives root to everybody who reaches it; set "
                 "tlsverify with tlscacert, tlscert and tlskey",
             )
@@ -347,10 +346,10 @@ def _seccomp(config: Config, version: Version, _context: Context) -> t.Iterator[
 
 
 def _plugins(config: Config, _version: Version, _context: Context) -> t.Iterator[Problem]:
-    for name in config.get("authorization-plugins", []):
+    for place, name in enumerate(config.get("authorization-plugins", [])):
         if not name or "/" in name and ":" not in name:
             yield Problem(
-                "authorization-plugins",
+                f"authorization-plugins[{place}]",
                 f"holds '{name}', which is no name of a plugin; an unknown plugin stops the daemon, so name one "
                 "that is installed",
             )

@@ -88,7 +88,7 @@ class Key:
 
 _ENTRIES = (
     # The daemon itself.
-    Key("data-root", values.PATH, "/var/lib/docker", flag="data-root", short="g"),
+    Key("data-root", values.PATH, "/var/lib/docker"),
     Key("exec-root", values.PATH, "/var/run/docker"),
     Key("pidfile", values.PATH, "/var/run/docker.pid", short="p"),
     Key("group", values.STRING, "docker", short="G"),
@@ -251,7 +251,7 @@ _ENTRIES = (
     Key("host-gateway-ip", values.IP),
     Key("host-gateway-ips", values.IPS, since="28.0", flag="host-gateway-ip", check=values.check_gateways),
     # Gone.
-    Key("graph", values.PATH, removed="24.0", note="use data-root"),
+    Key("graph", values.PATH, removed="24.0", short="g", note="use data-root"),
     Key(
         "api-cors-header",
         values.STRING,

@@ -435,9 +435,18 @@ def check_fwmark(value: str, _version: Version) -> Findings:
 
 
 def check_port(value: int, _version: Version) -> Findings:
-    """A TCP port, or 0 for none."""
+    """No port but 0, for none: a start never opens it, and SIGHUP opens it but does not move it.
+
+    Source: moby daemon/reload.go (reloadNetworkDiagnosticPort), the only caller of StartDiagnostic.
+    """
     if value > 65535:
         yield Finding((), f"is {value}, but a port is at most 65535")
+    elif value:
+        yield Finding(
+            (),
+            f"is {value}, which dockerd opens only on SIGHUP and never when it starts, so it would be gone after the "
+            "next restart; remove it",
+        )
 
 
 def check_not_zero(value: int, _version: Version) -> Findings:
@@ -581,7 +590,9 @@ def fields(value: t.Any, known: t.Mapping[str, Field], version: Version, any_cas
     for name, item in value.items():
         field = known.get(name.lower() if any_case else name)
         if field is None:
-            yield Finding((name,), f"holds the unknown field '{name}'; known are {', '.join(known)}")
+            near = next((other for other in known if other.lower() == name.lower()), "")
+            known_are = f"write {near}" if near else f"known are {', '.join(known)}"
+            yield Finding((name,), f"holds the unknown field '{name}'; {known_are}")
         elif not within(version, field.since, field.removed):
             yield Finding(
                 (name,),

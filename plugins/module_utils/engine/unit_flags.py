@@ -22,6 +22,7 @@ _ARGV = re.compile(r"argv\[\]=(?P<argv>.*?) ; ignore_errors=")
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<plain>\w+))")
 _SWITCHES = {"restart", "validate", "version", "help"}
 _SHORT = {key.short: key.flag or key.name for key in KEYS.values() if key.short}
+# -g is graph, which until 24.0 was another name of data-root.
 _SHORT.update({"g": "data-root", "r": "restart", "v": "version", "h": "help"})
 _PROXIES = ("http-proxy", "https-proxy", "no-proxy")
 

@@ -230,6 +230,8 @@ def test_what_dockerd_accepts(config, where, words):
             "above",
         ),
         ({"default-ulimits": {"nofile": {"Soft": 1, "Hard": 1}}}, "28.5.2", "default-ulimits", "its name again"),
+        ({"default-ulimits": {"nofile": {"name": "nofile"}}}, "28.5.2", "default-ulimits.nofile.name", "write Name"),
+        ({"hosts": ["fd://", "tcp://10.0.0.1:2375"]}, "28.5.2", "hosts[1]", "without tlsverify"),
         ({"default-ulimits": {"nofile": 1024}}, "28.5.2", "default-ulimits", "must be an object"),
         ({"tlsverify": True}, "28.5.2", "tlscacert", "is missing"),
         ({"seccomp-profile": "builtin"}, "20.10.24", "seccomp-profile", "name of a file"),

@@ -661,6 +661,27 @@ def test_a_damaged_file_is_refused_with_its_line():
         run(host, {})
 
 
+def test_what_the_file_holds_is_refused_with_its_line_and_what_the_play_sets_without():
+    host = FakeHost({})
+    host.files = Files('{\n "log-opts": {\n  "max-sise": "1m"\n },\n "mtu": 0\n}')
+    with pytest.raises(DaemonError) as error:
+        run(host, {"mtu": -1, "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 2, "Hard": 1}}})
+    message = str(error.value)
+    assert "daemon.json line 3, log-opts.max-sise: " in message
+    assert "line 5" not in message
+    for where in (". mtu: is", ". default-ulimits.nofile.Soft: limit"):
+        assert where in message
+    assert host.log == []
+
+
+def test_an_empty_file_is_made_an_object_for_an_engine_that_cannot_read_it():
+    host = FakeHost({})
+    host.files = Files("")
+    host.version = "20.10.24"
+    run(host, {})
+    assert host.files.config == "{}\n"
+
+
 def test_a_damaged_state_is_a_warning():
     host = FakeHost({"icc": False})
     host.damage = "the state is damaged"
