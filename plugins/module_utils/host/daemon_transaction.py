@@ -188,7 +188,8 @@ class Transaction:
             self._reload()
         if action in (START, RESTART):
             self._restart(action, kept, broken_before)
-        elif action == DEFERRED and self._plan.unit.active and not self._host.unit().active:
+        elif action == DEFERRED and self._ended():
+            # With the new files it may serve or not; what was deferred is not worth finding out.
             self._back("the daemon ended at the reload", self._host.journal_reason(), broken_before)
         elif action == RELOAD and self._lost(kept):
             self._back("containers ended at the reload", ", ".join(self._lost(kept)), broken_before)
@@ -208,6 +209,11 @@ class Transaction:
         self._warnings += [f"After SIGHUP: {problem}" for problem in odd]
         return not odd
 
+    def _ended(self) -> bool:
+        """Tell whether the daemon of before ended, be it that systemd has started another one since."""
+        before, unit = self._plan.unit, self._host.unit()
+        return before.active and (not unit.active or unit.invocation != before.invocation)
+
     def _reloaded(self) -> set[str]:
         changes = [*self._plan.changes, *self._plan.outstanding]
         return {_key(change.path) for change in changes if change.apply == RELOAD}
@@ -221,7 +227,7 @@ class Transaction:
                 events = []
             if events:
                 return events[-1]
-            if self._host.now() > deadline or not self._host.unit().active:
+            if self._host.now() > deadline or self._ended():
                 return None
             self._host.wait(0.2)
 

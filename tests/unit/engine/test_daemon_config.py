@@ -274,3 +274,17 @@ def test_a_value_that_is_wrong_in_itself_is_not_judged_again():
 def test_no_value_breaks_the_checks(key, value):
     for version in ("20.10.24", "29.7.2"):
         assert all(problem.message for problem in found({key: value}, version))
+
+
+@pytest.mark.parametrize(
+    ("version", "config", "refused"),
+    [
+        ("20.10.24", {"default-runtime": "io.containerd.runc.v2"}, True),
+        ("23.0.0", {"default-runtime": "io.containerd.runc.v2"}, False),
+        ("20.10.24", {"default-runtime": "runc"}, False),
+        ("20.10.24", {"default-runtime": "crun", "runtimes": {"crun": {"path": "/usr/bin/crun"}}}, False),
+    ],
+)
+def test_a_shim_as_default_runtime_ends_old_daemons(version, config, refused):
+    found = [str(problem) for problem in daemon_config.problems(config, parse(version), Context())]
+    assert any("ends at SIGHUP" in problem for problem in found) is refused
