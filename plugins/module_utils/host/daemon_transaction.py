@@ -111,8 +111,7 @@ class Transaction:
         if plan.writes or action in (START, RELOAD, RESTART):
             with self._host.watch(self._rescue):
                 action = self._carry_out(action, kept, broken_before)
-        else:
-            self._remember(action)
+        self._remember(action)
         serving = plan.info is not None or action in (START, RESTART)
         unapplied = self._unapplied() if serving and action != DEFERRED else []
         return self._outcome(action, self._stale(serving), unapplied)
@@ -132,11 +131,9 @@ class Transaction:
     def _carry_out(self, action: str, kept: dict[str, str], broken_before: str) -> str:
         self._write()
         try:
-            action = self._apply(action, kept, broken_before)
+            return self._apply(action, kept, broken_before)
         except (ApiError, commands.CommandError) as error:
             self._back("the daemon fell silent", str(error), broken_before)
-        self._remember(action)
-        return action
 
     # Steps ---------------------------------------------------------------------------------------------------------
 
@@ -158,7 +155,9 @@ class Transaction:
     def _pending(self, action: str) -> list[str]:
         if action != DEFERRED:
             return []
-        return sorted({change.path for change in self._plan.outstanding if change.apply == RESTART})
+        waiting = [change for change in self._plan.outstanding if change.apply != LIVE]
+        # A reload that the daemon did not confirm waits for a restart as well.
+        return sorted({change.path for change in waiting if change.apply == RESTART} or {one.path for one in waiting})
 
     def _write(self) -> None:
         plan = self._plan
