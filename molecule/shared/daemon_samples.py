@@ -11,6 +11,8 @@ import typing as t
 
 Config = dict[str, t.Any]
 
+# Docker 20.10 ends at SIGHUP with this one.
+_SHIM = "io.containerd.runc.v2"
 _NOFILE = {"Name": "nofile", "Soft": 1024, "Hard": 4096}
 _CORE = {"Name": "core", "Soft": 0, "Hard": 0}
 
@@ -28,7 +30,7 @@ GROUPS: tuple[tuple[Config, ...], ...] = (
     tuple({"live-restore": value} for value in (True, False)),
     tuple({"features": value} for value in ({"buildkit": True}, {"buildkit": False}, {"buildkit": True, "cdi": False})),
     tuple({"runtimes": value} for value in ({"one": {"path": "/usr/sbin/runc"}}, {"two": {"path": "/usr/sbin/runc"}})),
-    tuple({"default-runtime": value} for value in ("runc", "io.containerd.runc.v2")),
+    tuple({"default-runtime": value} for value in ("runc", _SHIM)),
     tuple({"default-shm-size": value} for value in ("64M", "32M", "128M")),
     tuple({"default-ipc-mode": value} for value in ("private", "shareable")),
     tuple({"default-cgroupns-mode": value} for value in ("private", "host")),
@@ -70,6 +72,7 @@ def groups(release: int) -> list[list[Config]]:
     for group in GROUPS:
         choices = [choice for choice in group if all(_SINCE.get(key, 0) <= release for key in choice)]
         choices = [choice for choice in choices if all(_FEATURES.get(name, 0) <= release for name in choice.get("features", {}))]
+        choices = [choice for choice in choices if release >= 23 or choice.get("default-runtime") != _SHIM]
         if choices:
             found.append(choices)
     return found

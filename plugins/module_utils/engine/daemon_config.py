@@ -334,6 +334,13 @@ def _runtimes(config: Config, version: Version, _context: Context) -> t.Iterator
         and default not in config.get("runtimes", {})
     ):
         yield Problem("default-runtime", f"is '{default}', which runtimes does not hold; add it there or use runc")
+    elif default not in ("", "runc", *config.get("runtimes", {})) and not within(version, "23.0"):
+        # moby v20.10.24 daemon/info_unix.go, fillPlatformInfo: the runtime is looked up by name and not found.
+        yield Problem(
+            "default-runtime",
+            f"is '{default}', a shim that runtimes does not hold, and Docker before 23.0 ends at SIGHUP and answers no "
+            "info with it; use runc, or give it a name in runtimes",
+        )
 
 
 def _seccomp(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:

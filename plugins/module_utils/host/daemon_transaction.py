@@ -119,8 +119,7 @@ class Transaction:
         if plan.writes or action in (START, RELOAD, RESTART):
             with self._host.watch(self._rescue):
                 action = self._carry_out(action, kept, broken_before)
-        else:
-            self._remember(action)
+        self._remember(action)
         if plan.writes:
             self._host.remember_logs(plan.before, self._config)
         serving = plan.info is not None or action in (START, RESTART)
@@ -142,11 +141,9 @@ class Transaction:
     def _carry_out(self, action: str, kept: dict[str, str], broken_before: str) -> str:
         self._write()
         try:
-            action = self._apply(action, kept, broken_before)
+            return self._apply(action, kept, broken_before)
         except (ApiError, commands.CommandError) as error:
             self._back("the daemon fell silent", str(error), broken_before)
-        self._remember(action)
-        return action
 
     # Steps ---------------------------------------------------------------------------------------------------------
 
@@ -168,7 +165,9 @@ class Transaction:
     def _pending(self, action: str) -> list[str]:
         if action != DEFERRED:
             return []
-        return sorted({change.path for change in self._plan.outstanding if change.apply == RESTART})
+        waiting = [change for change in self._plan.outstanding if change.apply != LIVE]
+        # A reload that the daemon did not confirm waits for a restart as well.
+        return sorted({change.path for change in waiting if change.apply == RESTART} or {one.path for one in waiting})
 
     def _write(self) -> None:
         plan = self._plan
@@ -204,7 +203,8 @@ class Transaction:
             self._reload()
         if action in (START, RESTART):
             self._restart(action, kept, broken_before)
-        elif action == DEFERRED and self._plan.unit.active and not self._host.unit().active:
+        elif action == DEFERRED and self._ended():
+            # With the new files it may serve or not; what was deferred is not worth finding out.
             self._back("the daemon ended at the reload", self._host.journal_reason(), broken_before)
         elif action == RELOAD and self._lost(kept):
             self._back("containers ended at the reload", ", ".join(self._lost(kept)), broken_before)
@@ -224,6 +224,11 @@ class Transaction:
         self._warnings += [f"After SIGHUP: {problem}" for problem in odd]
         return not odd
 
+    def _ended(self) -> bool:
+        """Tell whether the daemon of before ended, be it that systemd has started another one since."""
+        before, unit = self._plan.unit, self._host.unit()
+        return before.active and (not unit.active or unit.invocation != before.invocation)
+
     def _reloaded(self) -> set[str]:
         changes = [*self._plan.changes, *self._plan.outstanding]
         return {_key(change.path) for change in changes if change.apply == RELOAD}
@@ -237,7 +242,7 @@ class Transaction:
                 events = []
             if events:
                 return events[-1]
-            if self._host.now() > deadline or not self._host.unit().active:
+            if self._host.now() > deadline or self._ended():
                 return None
             self._host.wait(0.2)
 

@@ -361,3 +361,17 @@ def test_the_default_bridge(config, expected):
 
 def test_a_default_that_older_engines_reload():
     assert daemon_config.problems({"userland-proxy": True}, parse("24.0.9")) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "config", "refused"),
+    [
+        ("20.10.24", {"default-runtime": "io.containerd.runc.v2"}, True),
+        ("23.0.0", {"default-runtime": "io.containerd.runc.v2"}, False),
+        ("20.10.24", {"default-runtime": "runc"}, False),
+        ("20.10.24", {"default-runtime": "crun", "runtimes": {"crun": {"path": "/usr/bin/crun"}}}, False),
+    ],
+)
+def test_a_shim_as_default_runtime_ends_old_daemons(version, config, refused):
+    found = [str(problem) for problem in daemon_config.problems(config, parse(version), Context())]
+    assert any("ends at SIGHUP" in problem for problem in found) is refused

@@ -81,6 +81,27 @@ def test_another_run_that_does_not_end_is_told():
     assert daemon_transaction.converge(host, Request(settings={"icc": False}, predicting=True))[1].action == "restart"
 
 
+@pytest.mark.parametrize("may_restart", [True, False])
+def test_a_daemon_that_ends_at_sighup_and_is_started_again_by_systemd_is_noticed(may_restart):
+    host = FakeHost({"mtu": 1400})
+
+    def crash():
+        host.log.append("reload")
+        host.starts += 1
+        host.loaded = host._config()
+        host.started = host.now() / 1e9
+
+    host.reload = crash
+    if may_restart:
+        # It is proved with a restart of our own.
+        assert run(host, {"labels": ["a=b"]}).action == "restart"
+        assert host.loaded == {"mtu": 1400, "labels": ["a=b"]}
+        return
+    with pytest.raises(DaemonError, match="The daemon ended at the reload.*serves again"):
+        run(host, {"labels": ["a=b"], "icc": False}, may_restart=False)
+    assert config_of(host) == {"mtu": 1400}
+
+
 def killed(host, settings, point, **options):
     host.die_at = point
     with pytest.raises(Killed):
