@@ -22,6 +22,10 @@ class FileError(Exception):
     """A file of the host is not what it has to be; the message says which, why and what to do."""
 
 
+class NotText(FileError):
+    """The file is there and in order, but it does not hold UTF-8 text."""
+
+
 def read_text(path: str, limit: int = 4 * 1024 * 1024) -> str | None:
     """Return the text of a regular file, or None where nothing lies at the path.
 
@@ -50,16 +54,16 @@ def read_text(path: str, limit: int = 4 * 1024 * 1024) -> str | None:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FileError(f"{path} is not UTF-8 text (byte {error.start})") from error
+        raise NotText(f"{path} is not UTF-8 text (byte {error.start})") from error
 
 
-def write_text(path: str, content: str, mode: int = 0o644, uid: int = 0, gid: int = 0) -> None:
+def write_text(path: str, content: str, mode: int = 0o644, uid: int | None = None, gid: int | None = None) -> None:
     """Replace a file atomically and durably, with the given mode and owner.
 
     Args:
         path: absolute path; its directory must exist.
         content: the whole new text.
-        mode, uid, gid: of the new file; they are set before the file gets its name.
+        mode, uid, gid: of the new file; they are set before the file gets its name. Without ids it is the acting user's.
 
     Raises:
         FileError: the path is a link or a directory, or the write failed (the old file is untouched then).
@@ -72,7 +76,7 @@ def write_text(path: str, content: str, mode: int = 0o644, uid: int = 0, gid: in
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             handle.write(content)
             handle.flush()
-            os.fchown(handle.fileno(), uid, gid)
+            os.fchown(handle.fileno(), *_owner(uid, gid))
             os.fchmod(handle.fileno(), mode)
             os.fsync(handle.fileno())
         os.rename(temporary, path)
@@ -97,11 +101,26 @@ def remove(path: str) -> bool:
     return True
 
 
-def ensure_directory(path: str, mode: int = 0o755, uid: int = 0, gid: int = 0) -> None:
+def keep_copy(path: str, copy: str) -> None:
+    """Give a regular file a second name, or that name with a number where it is taken; the file itself stays."""
+    for number in range(100):
+        try:
+            os.link(path, f"{copy}.{number}" if number else copy, follow_symlinks=False)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise FileError(f"{path} cannot be kept as {copy}: {error.strerror}") from error
+        sync_directory(os.path.dirname(path))
+        return
+    raise FileError(f"{path} cannot be kept as {copy}: a hundred copies lie there already; remove them")
+
+
+def ensure_directory(path: str, mode: int = 0o755, uid: int | None = None, gid: int | None = None) -> None:
     """Make a directory and those above it that are missing; existing ones keep their mode and owner.
 
     Args:
-        mode, uid, gid: of the last directory when it is made here; directories made above it get 0755 root.
+        mode, uid, gid: of the last directory when it is made here; directories made above it get 0755. Without ids they
+            are the acting user's.
     """
     if os.path.isdir(path):
         return
@@ -110,7 +129,7 @@ def ensure_directory(path: str, mode: int = 0o755, uid: int = 0, gid: int = 0) -
         ensure_directory(parent)
     try:
         os.mkdir(path, mode)
-        os.chown(path, uid, gid)
+        os.chown(path, *_owner(uid, gid))
         os.chmod(path, mode)
     except FileExistsError as error:
         raise FileError(f"{path} exists and is not a directory; remove it or choose another path") from error
@@ -134,6 +153,10 @@ def sync_directory(directory: str) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def _owner(uid: int | None, gid: int | None) -> tuple[int, int]:
+    return (os.geteuid() if uid is None else uid, os.getegid() if gid is None else gid)
 
 
 def _refuse_unless_replaceable(path: str) -> None:

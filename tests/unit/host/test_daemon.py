@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
@@ -11,6 +14,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon_facts,
     docker_data,
     files,
+    locks,
     subid_files,
     systemd,
 )
@@ -23,7 +27,8 @@ SHOWN = {
     "ExecStart": "{ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS ; ignore_errors=no ; }",
     "Environment": "A=1 'B=two words'",
     "EnvironmentFiles": "",
-    "ExecMainStartTimestampMonotonic": "1000000",
+    "MainPID": str(os.getpid()),
+    "InvocationID": "0123456789abcdef",
 }
 
 
@@ -62,18 +67,18 @@ def test_a_tighter_mode_stays_also_when_a_file_is_put_back(host, tmp_path, mode,
 def test_stop_takes_the_socket_too_and_leaves_no_failure(host, monkeypatch):
     called = []
     shown = {**SHOWN, "ActiveState": "failed", "SubState": "failed"}
-    monkeypatch.setattr(systemd, "stop", lambda *units: called.append(units))
-    monkeypatch.setattr(systemd, "reset_failed", lambda _unit: shown.update(ActiveState="inactive", SubState="dead"))
-    monkeypatch.setattr(systemd, "properties", lambda _unit, _names: shown)
+    monkeypatch.setattr(systemd, "stop", lambda *units, **_scope: called.append(units))
+    monkeypatch.setattr(systemd, "reset_failed", lambda _unit, _scope: shown.update(ActiveState="inactive", SubState="dead"))
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names, _scope: shown)
     assert host.stop() is True
     assert called == [("docker.socket", "docker.service")]
     shown["ActiveState"] = "active"
-    monkeypatch.setattr(systemd, "reset_failed", lambda _unit: None)
+    monkeypatch.setattr(systemd, "reset_failed", lambda _unit, _scope: None)
     assert host.stop() is False
 
 
 def test_a_stop_that_hangs_is_told(host, monkeypatch):
-    def hang(*_units):
+    def hang(*_units, **_scope):
         raise commands.CommandError("'systemctl stop' did not finish within 180 seconds")
 
     monkeypatch.setattr(systemd, "stop", hang)
@@ -94,16 +99,52 @@ def test_the_state_is_for_root_only(host, tmp_path):
     assert (tmp_path / "state" / "daemon.json").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("text", ["{", '{"schema": 99}', "\ufeffnonsense"])
+def test_a_memory_that_cannot_be_read_is_kept(host, tmp_path, text):
+    (tmp_path / "state").mkdir()
+    memory = tmp_path / "state" / "daemon.json"
+    for number in range(2):
+        memory.write_text(text)
+        state, damage = host.read_state()
+        assert state == State()
+        assert f"{memory}.unreadable" in damage
+        host.write_state(State(managed=("icc",)))
+        assert (tmp_path / "state" / ("daemon.json.unreadable" + (f".{number}" if number else ""))).read_text() == text
+        assert host.read_state() == (State(managed=("icc",)), "")
+
+
+def test_a_memory_that_is_no_text_is_kept(host, tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "daemon.json").write_bytes(b"\xff\xfe\x00")
+    assert "damaged" in host.read_state()[1]
+    host.write_state(State())
+    assert (tmp_path / "state" / "daemon.json.unreadable").read_bytes() == b"\xff\xfe\x00"
+
+
+def test_a_lock_keeps_others_out_and_says_who_holds_it(host, monkeypatch, tmp_path):
+    monkeypatch.setattr(daemon, "LOCK_FILE", str(tmp_path / "state" / "daemon.lock"))
+    refused = pytest.raises(locks.LockError, match=f"process {os.getpid()}.*run again when it has ended")
+    with host.lock(0), refused, host.lock(0):
+        pass
+    with host.lock(0):
+        pass
+    (tmp_path / "state" / "daemon.lock").unlink()
+    (tmp_path / "state" / "daemon.lock").symlink_to("/etc/passwd")
+    with pytest.raises(locks.LockError, match="symbolic link"), host.lock(0):
+        pass
+
+
 def test_unit(host, tmp_path, monkeypatch):
     environment = tmp_path / "default"
     environment.write_text('# comment\nDOCKER_OPTS="--debug"\n')
     shown = {**SHOWN, "EnvironmentFiles": f"{environment} (ignore_errors=yes)"}
-    monkeypatch.setattr(systemd, "properties", lambda _unit, _names: shown)
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names, _scope: shown)
     unit = host.unit()
     assert (unit.loaded, unit.active, unit.failing) == (True, True, False)
     assert unit.arguments == ("-H", "fd://", "--debug")
     assert unit.flags == {"host": ["fd://"], "debug": ["true"]}
-    assert unit.started > 0
+    assert time.time() - 3600 * 24 < unit.started <= time.time()
+    assert (unit.masked, unit.invocation, unit.step) == (False, "0123456789abcdef", "active (running)")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +157,7 @@ def test_unit(host, tmp_path, monkeypatch):
 )
 def test_unit_states(host, monkeypatch, state, sub, active, failing):
     shown = {**SHOWN, "ActiveState": state, "SubState": sub}
-    monkeypatch.setattr(systemd, "properties", lambda _unit, _names: shown)
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names, _scope: shown)
     unit = host.unit()
     assert (unit.active, unit.failing, unit.started) == (active, failing, 0.0)
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -9,7 +10,12 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_conf
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import Machine
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import daemon_plan, daemon_transaction, seccomp_plan
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    container_logs,
+    daemon_plan,
+    daemon_transaction,
+    seccomp_plan,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon_plan import DaemonError, Request
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, SdkMissing
@@ -70,7 +76,8 @@ class FakeApi:
     def inspect_all(self):
         self._alive()
         self.host.asked.append("inspect")
-        return self.host.inspected
+        running = [{"Name": f"/{name}", "State": {"Running": True}} for name in self.host.containers.values()]
+        return self.host.inspected or running
 
     def reloads_since(self, moment):
         self._alive()
@@ -124,6 +131,8 @@ class FakeHost:
         self.log = []
         self.reason = ""
         self.die_at = ""
+        self.masked = False
+        self.starts = 1
 
     def _step(self, name):
         self.log.append(name)
@@ -157,7 +166,26 @@ class FakeHost:
 
     def unit(self):
         loaded = self.version is not None
-        return Unit(loaded, self.up, self.failing, self.arguments if loaded else (), self.started if self.up else 0.0)
+        return Unit(
+            loaded,
+            self.up,
+            self.failing,
+            self.arguments if loaded else (),
+            self.started if self.up else 0.0,
+            masked=self.masked,
+            invocation=f"run {self.starts}" if self.up else "",
+            step="active (running)" if self.up else "failed (failed)",
+        )
+
+    def lock(self, seconds):
+        return contextlib.nullcontext()
+
+    def watch(self, rescue):
+        self.rescue = rescue
+        return contextlib.nullcontext()
+
+    def disconnect(self):
+        pass
 
     def context(self, root):
         return Context(swarm=self.inventory(root).swarm if root else False)
@@ -170,6 +198,12 @@ class FakeHost:
 
     def inventory(self, root):
         return self.data.get(root, DockerData(root))
+
+    def logs(self, asked, before, after, unit, version, root, info):
+        return container_logs.Report()
+
+    def remember_logs(self, before, after):
+        pass
 
     def validate(self, text, unit):
         self.log.append("validate")
@@ -201,6 +235,7 @@ class FakeHost:
         if not lived:
             self.containers = {}
         if self.up:
+            self.starts += 1
             self.loaded = self._config()
             self.started = self.now() / 1e9
         return self.up
@@ -682,16 +717,17 @@ def test_without_live_restore_the_stopped_containers_are_told():
     host = FakeHost({})
     host.containers = {"1": "web", "2": "db"}
     outcome = run(host, {"icc": False})
-    assert "The restart stopped 2 running containers, as live-restore is off." in outcome.warnings
+    assert outcome.warnings[0].startswith("The restart stops 2 running containers, as live-restore is off: db stays down")
+    assert [entry.name for entry in outcome.interrupts] == ["(engine)", "db", "web"]
 
 
 def test_switching_live_restore_off_does_not_expect_containers_to_live():
     host = FakeHost({})
     run(host, {"live-restore": True})
     host.containers = {"1": "web"}
-    outcome = run(host, {})
+    outcome = run(host, {"icc": False})
     assert outcome.action == "restart"
-    assert any("stopped 1 running" in warning for warning in outcome.warnings)
+    assert "The restart stops 1 running container," in outcome.warnings[0]
 
 
 def test_a_file_that_was_changed_by_hand_is_applied():
