@@ -152,7 +152,7 @@ EXAMPLES = r"""
     settings: "{{ docker_daemon_settings }}"
     restart: defer
 
-- name: Open a system call for all containers, and close one for those that may not change ownership
+- name: Open a system call for one argument, and close others
   bulkhead.docker.docker_daemon_config:
     settings: {}
     seccomp_profile:

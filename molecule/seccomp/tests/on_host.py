@@ -24,6 +24,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
 
 IMAGE = "lab/busybox"
+LABEL = "bulkhead.seccomp-probe"
 BUNDLE = "/run/containerd/io.containerd.runtime.v2.task/moby/{}/config.json"
 
 
@@ -87,18 +88,24 @@ def returned(calls):
 
 
 def probe():
-    """What the probe proves of the daemon's profile, and how long it takes."""
+    """What the probe proves of the daemon's profile, and how long it takes, measured in containers that do nothing."""
     host = Daemon()
     with open(host.seccomp_file, encoding="utf-8") as handle:
         profile = seccomp_model.parse(json.load(handle))
     calls, _reason = host.seccomp.calls(seccomp_probe.candidates(profile))
     tried = seccomp_probe.attempts(profile, host.seccomp.machine(), calls.numbers)
+    client = docker.APIClient(version="auto", timeout=60)
+    started = time.monotonic()
+    with _container(client, {}, []) as identifier:
+        client.start(identifier)
+    ordinary = time.monotonic() - started
     started = time.monotonic()
     runs = host.seccomp.run(host.api(), seccomp_elf.program("x86_64", [attempt.call for attempt in tried]))
-    seconds = time.monotonic() - started
+    cost = (time.monotonic() - started) / ordinary
+    left = [*client.containers(all=True, filters={"label": LABEL}), *client.images(filters={"label": LABEL})]
     filtered, free = (seccomp_probe.read(run.output) for run in runs)
     verdict = seccomp_probe.judge(tried, filtered, free, profile.refusal, True)
-    return {"seconds": seconds, "status": filtered.status["Seccomp"], **{name: list(value) for name, value in vars(verdict).items()}}
+    return {"cost": cost, "left": left, "status": filtered.status["Seccomp"], **{name: list(value) for name, value in vars(verdict).items()}}
 
 
 def lie():
@@ -125,6 +132,29 @@ def converge(profile, release=None, predicting=False):
     changes = seccomp_plan.changes(host, plan)
     outcome = daemon_transaction.execute(host, request, plan)
     return {"changed": outcome.changed, "action": outcome.action, "warnings": outcome.warnings, "calls": changes.as_dict()}
+
+
+def refused(profiles):
+    """What becomes of profiles that are wrong: what is said, and whether all is as before, a running container included."""
+    client = docker.APIClient(version="auto", timeout=60)
+    answers = []
+    with _container(client, {}, []) as identifier:
+        client.start(identifier)
+        for profile in profiles:
+            before = _everything(client, identifier)
+            try:
+                said = f"NOT REFUSED: {converge(profile)}"
+            except daemon_plan.DaemonError as error:
+                said = str(error)
+            answers.append({"said": said, "as_before": _everything(client, identifier) == before})
+    return answers
+
+
+def _everything(client, identifier):
+    host = Daemon()
+    containers = sorted(container["Id"] for container in client.containers(all=True))
+    images = sorted(image["Id"] for image in client.images(all=True))
+    return host.read_files(), containers, images, client.inspect_container(identifier)["State"]["Pid"]
 
 
 if __name__ == "__main__":

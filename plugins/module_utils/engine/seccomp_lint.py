@@ -205,7 +205,7 @@ def _rule(
             )
     known = seccomp_model.RULE_ARCHITECTURES
     odd += [
-        f"{place} names the architecture '{arch}'{near(arch, known)}, which the engine never matches; it compares with "
+        f"{place} names the architecture '{arch}'{_meant(arch)}, which the engine never matches; it compares with "
         "names such as amd64 and arm64"
         for arch in (*rule.arches, *rule.not_arches)
         if arch not in known
@@ -233,6 +233,13 @@ def _rule(
             f"{place} compares 64 bits of an argument of which the kernel takes 32, so a program passes by with a bit set in "
             "the upper half; deny the case with seccomp_profile's deny, which minds that"
         )
+
+
+def _meant(arch: str) -> str:
+    for machine, (engine, libseccomp) in seccomp_model.MACHINES.items():
+        if arch in (machine, libseccomp):
+            return f" (did you mean '{engine}'?)"
+    return near(arch, seccomp_model.RULE_ARCHITECTURES)
 
 
 def _passed_by(rule: Rule, argument: Argument) -> bool:
