@@ -66,9 +66,11 @@ def main():
         found.append({"ended": pid in gone, "written": seen.get(pid), "answered": answered})
     # A receiver that came back would stall again, and with it the engine.
     subprocess.run(["systemctl", "stop", "log-receivers.service"], check=True)
-    for name, _pid in started:
-        client.remove_container(name, force=True)
-    subprocess.run(["systemctl", "start", "log-receivers.service"], check=True)
+    try:
+        for name, _pid in started:
+            client.remove_container(name, force=True)
+    finally:
+        subprocess.run(["systemctl", "start", "log-receivers.service"], check=True)
     json.dump(found, sys.stdout)
 
 
