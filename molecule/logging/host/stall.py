@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lets containers write to receivers and tells which of them stood still.
 
-Reads a list of [driver, options] from standard input; prints for each whether the container came to its end, and how many
-bytes it wrote. One that has not moved for three seconds stands still.
+Reads a list of [driver, options] from standard input; prints for each whether its process came to an end, how many bytes
+it wrote, and whether the engine still answers for the container. A process that has not moved for four seconds stands
+still. The engine is not asked meanwhile, because it does not answer for a container whose driver it waits for.
 """
 
 from __future__ import annotations
 
-import concurrent.futures
 import json
 import subprocess
 import sys
@@ -15,46 +15,63 @@ import time
 
 import docker
 
-# More than the buffers of a pipe, of a socket and of the drivers' own clients hold.
-COMMAND = ["sh", "-c", "exec head -c 24000000 /dev/zero"]
+# More than the buffers of a pipe, of a socket and of the drivers' own clients hold; first there is time to look at it.
+COMMAND = ["sh", "-c", "sleep 2; exec head -c 8000000 /dev/zero"]
 
 
-def written(pid):
-    with open(f"/proc/{pid}/io", encoding="ascii") as handle:
-        return int(dict(line.split(": ") for line in handle.read().splitlines())["wchar"])
-
-
-def attempt(case):
-    driver, options = case
-    client = docker.APIClient(version="auto", timeout=60)
+def start(client, driver, options):
     host_config = {"LogConfig": {"Type": driver, "Config": options}, "NetworkMode": "none"}
     name = client.create_container_from_config({"Image": "lab/busybox", "Cmd": COMMAND, "HostConfig": host_config})["Id"]
     client.start(name)
-    moved, last = time.monotonic(), -1
-    while time.monotonic() - moved < 3:
-        state = client.inspect_container(name)["State"]
-        if not state["Running"]:
-            return name, True, last
-        try:
-            now = written(state["Pid"])
-        except (OSError, ValueError):
-            continue
-        if now != last:
-            moved, last = time.monotonic(), now
+    return name, client.inspect_container(name)["State"]["Pid"]
+
+
+def written(pid):
+    """Return how many bytes a process has written, None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/io", encoding="ascii") as handle:
+            return int(dict(line.split(": ") for line in handle.read().splitlines())["wchar"])
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def watch(pids):
+    """Return for each process what it had written when it was last seen, and the set of those that are gone."""
+    seen, moved, gone = {}, dict.fromkeys(pids, time.monotonic()), set()
+    while set(pids) - gone:
+        for pid in set(pids) - gone:
+            now = written(pid)
+            if now is None:
+                gone.add(pid)
+            elif now != seen.get(pid):
+                seen[pid], moved[pid] = now, time.monotonic()
+        if all(time.monotonic() - moved[pid] > 4 for pid in set(pids) - gone):
+            break
         time.sleep(0.1)
-    return name, False, last
+    return seen, gone
 
 
 def main():
-    cases = json.load(sys.stdin)
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(attempt, cases))
-    # The engine waits for its driver when a container is removed, and the driver for the receiver: let go first.
-    subprocess.run(["systemctl", "restart", "log-receivers.service"], check=True)
     client = docker.APIClient(version="auto", timeout=60)
-    for name, _ended, _bytes in found:
-        client.remove_container(name, force=True)
-    json.dump([{"ended": ended, "written": count} for _name, ended, count in found], sys.stdout)
+    started = [start(client, *case) for case in json.load(sys.stdin)]
+    seen, gone = watch([pid for _name, pid in started])
+    hasty = docker.APIClient(version="auto", timeout=3)
+    found = []
+    for name, pid in started:
+        try:
+            hasty.inspect_container(name)
+            answered = True
+        except OSError:
+            answered = False
+        found.append({"ended": pid in gone, "written": seen.get(pid), "answered": answered})
+    # A receiver that came back would stall again, and with it the engine.
+    subprocess.run(["systemctl", "stop", "log-receivers.service"], check=True)
+    try:
+        for name, _pid in started:
+            client.remove_container(name, force=True)
+    finally:
+        subprocess.run(["systemctl", "start", "log-receivers.service"], check=True)
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ REMOTE = {
 }
 #: driver, options, megabytes that are written, how they are cut, the part of the bound that they must come to.
 ROTATED = {
-    "local, compressed": ("local", {"max-size": "3m", "max-file": "2"}, 30, "endless", 0.75),
+    "local, compressed": ("local", {"max-size": "3m", "max-file": "2"}, 30, "endless", 0.65),
     "local, five files": ("local", {"max-size": "1m"}, 16, "endless", 0.75),
     "local, plain": ("local", {"max-size": "2m", "max-file": "3", "compress": "false"}, 20, "endless", 0.9),
     "json-file, one": ("json-file", {"max-size": "2m"}, 3, "endless", 0.85),
@@ -43,7 +43,9 @@ def test_the_copy_of_a_remote_driver_filled_to_the_end(host, docker, version, pr
     seen = program("fill.py", {"driver": driver, "options": REMOTE[driver], "megabytes": 130, "lines": "endless"})
     print(f"{driver}: bound {bound}, largest {seen['largest']} in {seen['samples']} samples, {seen['names']}")
     assert 0.75 * bound <= seen["largest"] <= bound
-    assert len(seen["names"]) == 5
+    # The usual sum, five files of 20 MiB, is passed.
+    assert seen["largest"] > 5 * 20 * 1024 * 1024
+    assert "container-cached.log.4.gz" in seen["names"]
 
 
 @pytest.mark.parametrize("driver", list(REMOTE))

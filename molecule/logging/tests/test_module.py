@@ -7,7 +7,7 @@ import json
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import log_budget
-from lab_docker import refusal
+from lab_docker import free_bytes, refusal
 from lab_runs import changed_tasks, last, tasks
 
 MODULE = "bulkhead.docker.docker_daemon_config"
@@ -31,11 +31,6 @@ def predict(host, own):
     return run
 
 
-def room(host):
-    free, size = host.check_output("stat --file-system --format '%%a %%S %%b' /var/lib/docker").split()[0:2], 0
-    return int(free[0]) * int(free[1]) + size
-
-
 def test_the_role_passes_its_variables_on_and_a_second_run_changes_nothing(host):
     name = host.ansible.get_variables()["inventory_hostname"]
     assert changed_tasks(last("idempotence"), name) == []
@@ -49,15 +44,14 @@ def test_the_figures(host, version, predict):
     assert (found["driver"], found["mode"], found["per_container"]) == ("local", "blocking", each)
     assert (found["containers"], found["total"], found["unlimited"], found["fits"]) == (4, 4 * each, [], True)
     assert (found["filesystem"], found["free"] <= found["size"]) == ("/var/lib/docker", True)
-    assert abs(found["free"] - room(host)) < 500 * MB
+    assert abs(found["free"] - free_bytes(host, "/var/lib/docker")) < 1000 * MB
 
 
 def test_what_does_not_fit_is_a_warning_or_a_refusal(host, own, predict):
     many = {"driver": "local", "options": {"max-size": "1g"}, "log_containers": 100_000}
     found = predict(**many)
     assert found["log_budget"]["fits"] is False
-    assert any("lets 100000 containers write" in warning for warning in found["warnings"])
-    assert predict(**many, log_budget="ignore").get("warnings", []) == []
+    assert predict(**many, log_budget="ignore")["log_budget"]["filesystem"] is None
     written = host.file(CONFIG).mtime
     settings = {**own, "log-driver": "local", "log-opts": {"max-size": "1g"}}
     message = refusal(host, MODULE, settings=settings, log_containers=100_000, log_budget="enforce")
@@ -68,14 +62,12 @@ def test_what_does_not_fit_is_a_warning_or_a_refusal(host, own, predict):
     assert host.file(CONFIG).mtime == written
 
 
-def test_delivery_is_said_and_a_blocking_receiver_is_warned_of(predict):
+def test_delivery_is_said(predict):
     remote = {"syslog-address": "tcp://127.0.0.1:5514"}
     found = predict("syslog", remote)
     assert (found["log_delivery"]["stalled"], found["log_delivery"]["absent"], found["log_delivery"]["reads"]) == ("blocks", "fails", "cache")
-    assert any("stands still" in warning for warning in found["warnings"])
     quiet = predict("syslog", {**remote, "mode": "non-blocking", "max-buffer-size": "4m"})
     assert (quiet["log_delivery"]["stalled"], quiet["log_delivery"]["buffer"]) == ("drops", 4 * 1024**2)
-    assert quiet.get("warnings", []) == []
 
 
 def test_what_the_host_lacks_is_refused_although_the_engine_would_start(host, own, docker):

@@ -63,6 +63,11 @@ def delivery(driver: str, options: t.Mapping[str, str]) -> Delivery:
     if non_blocking and driver != "none":
         if absent == FAILS:
             remarks.append("The mode non-blocking does not help a container to start: the driver connects first.")
+        if waits and remote:
+            remarks.append(
+                "A container that ends while the receiver stalls is not cleared away before the receiver goes on or is "
+                "gone: until then docker inspect and docker rm of it do not answer."
+            )
         buffer = log_values.binary_size(options.get("max-buffer-size", str(_RING)))
         return Delivery(NON_BLOCKING, buffer, DROPS, absent, reads(driver, options), remote, tuple(remarks))
     stalled = "" if driver == "none" else BLOCKS if waits else DROPS

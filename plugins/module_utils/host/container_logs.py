@@ -113,7 +113,7 @@ def look(
         place = filesystem(root) if root else None
         if changes or asked.containers or asked.verdict == log_budget.ENFORCE:
             try:
-                existing = _containers(info, api)
+                existing = _containers(info, api, root)
             except ApiError as error:
                 warnings.append(f"How much containers can log is not known: {error}.")
     budget = log_budget.budget(default, asked.containers, existing, place, version)
@@ -172,10 +172,19 @@ def remember(before: Config, after: Config) -> None:
     files.write_text(MEMORY_FILE, json.dumps(entries, indent=2) + "\n", mode=0o600)
 
 
-def _containers(info: Config | None, api: t.Callable[[], DockerApi]) -> list[LogConfig]:
+def _containers(info: Config | None, api: t.Callable[[], DockerApi], root: str | None) -> list[LogConfig]:
+    if info is None and root and _holds_anything(os.path.join(root, "containers")):
+        raise ApiError(f"the Docker engine does not answer, and {root} holds containers")
     if not (info or {}).get("Containers"):
         return []
     return [log_containers.of_container(inspected) for inspected in api().inspect_all()]
+
+
+def _holds_anything(directory: str) -> bool:
+    try:
+        return bool(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _logs_below(directory: str) -> int:

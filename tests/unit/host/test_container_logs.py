@@ -72,6 +72,13 @@ def test_an_engine_without_containers_is_not_asked(host):
     assert api.asked == 0
 
 
+def test_containers_of_an_engine_that_does_not_run_are_not_known(host):
+    (host / "containers" / "abc").mkdir(parents=True)
+    report = run(Asked("enforce"), {}, LOCAL, Api(), None, str(host))
+    assert report.budget.containers is None
+    assert "holds containers" in report.warnings[0]
+
+
 def test_an_engine_that_falls_silent_is_a_warning(host):
     report = run(Asked("enforce"), {}, LOCAL, Api(silent=True), INFO, str(host))
     assert report.budget.containers is None
