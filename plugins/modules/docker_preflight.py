@@ -133,6 +133,7 @@ import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
+    exclusion_rows,
     image_store,
     packages,
     preflight,
@@ -254,7 +255,8 @@ def _host_judgement(params, request, found):
 
 
 def _layers_directory(params, request):
-    if params["image_store"] == "containerd":
+    asked = exclusion_rows.asked_of_daemon(_pinned(params, None), versions.NEWEST_KNOWN)
+    if asked["store"] == "containerd":
         return layout.place("containerd", params["data_root"], None).mount_point
     return layout.place("overlay2", params["data_root"], request.mapping).mount_point
 

@@ -248,8 +248,8 @@ class Drift:
         unload: profiles of ours in the kernel that nobody wants any more.
     """
 
-    load: dict[str, str]
-    unload: tuple[str, ...]
+    load: dict[str, str] = dataclasses.field(default_factory=dict)
+    unload: tuple[str, ...] = ()
 
 
 def drift(wanted: t.Iterable[str], rewritten: t.Collection[str], loaded: t.Mapping[str, str]) -> Drift:

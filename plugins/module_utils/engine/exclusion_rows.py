@@ -586,10 +586,10 @@ ROWS: tuple[Row, ...] = (
         MODULES,
         (_is("apparmor"), _is("apparmor_parser", False)),
         "AppArmor",
-        "is enforced by the kernel, but apparmor_parser is not installed, and this Docker starts no container without "
-        "loading its profile; install the package apparmor",
-        "moby: daemon/apparmor_default.go of 20.10",
-        removed="23.0",
+        "is enforced by the kernel, but apparmor_parser is not installed, and this Docker, depending on its build, starts no "
+        "container or runs all unconfined; install the package apparmor",
+        "moby: daemon/apparmor_default.go of 20.10 and 23.0.1; runc: libcontainer/apparmor IsEnabled",
+        removed="23.0.2",
     ),
     Row(
         "apparmor-no-parser",
@@ -598,9 +598,9 @@ ROWS: tuple[Row, ...] = (
         "AppArmor",
         "is enforced by the kernel, but apparmor_parser is not installed, so Docker runs every container unconfined and "
         "says nothing; install the package apparmor and restart dockerd",
-        "containerd: pkg/apparmor HostSupports; moby: daemon/apparmor_default.go",
+        "containerd: pkg/apparmor HostSupports (in moby from 23.0.2); moby: daemon/apparmor_default.go",
         verdict=TOLD,
-        since="23.0",
+        since="23.0.2",
     ),
     Row(
         "selinux-asked-without",

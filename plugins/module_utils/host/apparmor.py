@@ -54,7 +54,7 @@ class Plan:
     modes: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     files: tuple[managed_files.Difference, ...] = ()
     overrides: tuple[str, ...] = ()
-    drift: apparmor.Drift = apparmor.Drift({}, ())
+    drift: apparmor.Drift = dataclasses.field(default_factory=apparmor.Drift)
 
     @property
     def changes(self) -> bool:

@@ -145,7 +145,7 @@ CASES = {
         [{"forward_policy": "ACCEPT"}, {"forward_policy": ""}, {"rules": False}, {"firewall": "iptables"}],
     ),
     "apparmor-no-parser-old": ("20.10.24", {"apparmor_parser": False}, [{"apparmor": False}, {"apparmor_parser": True}]),
-    "apparmor-no-parser": ("23.0", {"apparmor_parser": False}, [{"apparmor": False}, {"apparmor_parser": True}]),
+    "apparmor-no-parser": ("23.0.2", {"apparmor_parser": False}, [{"apparmor": False}, {"apparmor_parser": True}]),
     "selinux-asked-without": ("28.5", {"selinux_enabled": True}, [{"selinux_enabled": False}, SELINUX]),
     "selinux-asked-without-policy": (
         "28.5",
@@ -177,8 +177,8 @@ OTHER_RELEASES = {
     "store-left-to-chance": ["28.5.2"],
     "nftables-no-forwarding": ["28.5.2"],
     "nftables-forward-drop": ["28.5.2"],
-    "apparmor-no-parser-old": ["23.0"],
-    "apparmor-no-parser": ["20.10.24"],
+    "apparmor-no-parser-old": ["23.0.2"],
+    "apparmor-no-parser": ["23.0.1"],
     "runc-time-namespaces": ["29.4.3"],
 }
 ROWS = {row.name: row for row in exclusion_rows.ROWS}
