@@ -30,11 +30,21 @@ _SECRET_OPTIONS = ("splunk-token", "logentries-token")
 
 @dataclasses.dataclass(frozen=True)
 class Merged:
-    """A configuration after our keys were put in: the whole, the paths that are ours, the paths that are not."""
+    """A configuration after our keys were put in.
+
+    Attributes:
+        config: the whole.
+        managed, foreign: the paths that are ours, and that are not.
+        adopted: the paths that somebody else had put there and that are ours from now on, whatever their value was.
+        reset: keys that nobody wants, with the value that takes back what the daemon holds; they are part of config
+            and in neither of the others.
+    """
 
     config: dict[str, t.Any]
     managed: tuple[str, ...]
     foreign: tuple[str, ...]
+    adopted: tuple[str, ...] = ()
+    reset: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +81,10 @@ class Change:
 
 
 def merge(
-    current: t.Mapping[str, t.Any], desired: t.Mapping[str, t.Any], previously_managed: t.Iterable[str]
+    current: t.Mapping[str, t.Any],
+    desired: t.Mapping[str, t.Any],
+    previously_managed: t.Iterable[str],
+    left: t.Mapping[str, t.Any] | None = None,
 ) -> Merged:
     """Put the desired keys into a configuration and take out those that we managed before and no longer want.
 
@@ -79,10 +92,19 @@ def merge(
         current: what the file holds.
         desired: the keys that we manage now.
         previously_managed: the paths that we managed at the last run.
+        left: values of keys that we left in the file to reset the daemon; see Merged.reset. They are taken out, unless
+            somebody has given the key another value since.
     """
-    config = {name: dict(value) if isinstance(value, dict) else value for name, value in current.items()}
+    config = {
+        name: dict(value) if isinstance(value, dict) else value
+        for name, value in current.items()
+        if not is_left(name, current, left or {})
+    }
     managed = _paths(desired)
-    for path in set(previously_managed) - set(managed):
+    ours = set(previously_managed)
+    there = set(_paths(config))
+    adopted = [path for path in managed if path in there and not {path, path.partition(".")[0]} & ours]
+    for path in ours - set(managed):
         name, _dot, member = path.partition(".")
         if not member:
             # A key that was ours as a whole may have members now; those are set again below.
@@ -96,7 +118,36 @@ def merge(
             config[name] = {**config[name], **value}
         else:
             config[name] = value
-    return Merged(config, tuple(sorted(managed)), tuple(sorted(set(_paths(config)) - set(managed))))
+    foreign = set(_paths(config)) - set(managed)
+    return Merged(config, tuple(sorted(managed)), tuple(sorted(foreign)), tuple(sorted(adopted)))
+
+
+def is_left(name: str, current: t.Mapping[str, t.Any], left: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether a key of the file still is what we left there to reset the daemon."""
+    return name in left and name in current and same(current[name], left[name])
+
+
+def resets(
+    held: t.Iterable[t.Mapping[str, t.Any]], config: t.Mapping[str, t.Any], version: Version, cgroup_version: int = 0
+) -> dict[str, t.Any]:
+    """Return the values to write for absent keys, so that SIGHUP takes back what the daemon may hold of them.
+
+    Args:
+        held: the configurations whose values the daemon may hold.
+        config: the configuration that lacks the keys.
+        version: of the engine.
+        cgroup_version: of the host; see daemon_keys.reset_value.
+    """
+    values: dict[str, t.Any] = {}
+    for former in held:
+        for name, value in former.items():
+            key = KEYS.get(name)
+            if name in config or key is None or key.apply != RELOAD or key.absent != daemon_keys.KEEPS:
+                continue
+            value_back = daemon_keys.reset_value(key, version, cgroup_version)
+            if value_back is not None and not _means_the_same(key, value, None, version):
+                values[name] = value_back
+    return values
 
 
 def changes(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], version: Version) -> list[Change]:
@@ -165,7 +216,7 @@ def _change(name: str, member: str, before: t.Any, after: t.Any, version: Versio
         return Change(path, masked(before), masked(after), RESTART)
     if not member and _means_the_same(key, before, after, version):
         return Change(path, masked(before), masked(after), LIVE)
-    apply = key.apply
+    apply = daemon_keys.apply_of(key, version)
     if name == "features":
         # SIGHUP replaces the whole map, but most switches are only looked at when the daemon starts.
         apply = daemon_keys.FEATURES.get(member, ("", RESTART))[1]

@@ -44,8 +44,12 @@ def reason(lines: t.Sequence[str]) -> str:
 
 
 def verdict(lines: t.Sequence[str]) -> str:
-    """Return systemd's own last word about the unit, such as ``Failed with result 'timeout'``; empty when there is none."""
-    return next((_trimmed(line) for line in reversed(lines) if "ailed" in line), "")
+    """Return systemd's own last word about the unit, such as ``start operation timed out``; empty when there is none."""
+    for word in ("timed out", "Failed with result", "ailed"):
+        for line in reversed(lines):
+            if word in line:
+                return _trimmed(line)
+    return ""
 
 
 def _message(line: str) -> tuple[str, str]:

@@ -16,6 +16,8 @@ import typing as t
 
 SCHEMA = 1
 PENDING = ("", "reload", "restart")
+#: What the name of a memory ends in that could not be read and was put aside.
+KEPT = ".unreadable"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,11 @@ class State:
         since: when keys that only new containers get were given their present value, in seconds since the epoch.
         stale: the names of containers that were found to be older than that.
         unapplied: keys of the default bridge that were written and may not have reached it yet.
+        reset: keys that are not ours any more, with the value that we left in the file because the daemon takes it
+            on SIGHUP while it would keep the old one if the key were absent; they go at the next restart.
+        reloaded: what a daemon that waits for its restart took at SIGHUP since it had good.
+        invocation: systemd's id of the run of dockerd that is known to have the restart-only settings of good; empty
+            where that is not known.
     """
 
     managed: tuple[str, ...] = ()
@@ -45,6 +52,9 @@ class State:
     since: dict[str, float] = dataclasses.field(default_factory=dict)
     stale: tuple[str, ...] = ()
     unapplied: tuple[str, ...] = ()
+    reset: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    reloaded: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    invocation: str = ""
 
 
 def parse(text: str | None, path: str) -> tuple[State, str]:
@@ -61,7 +71,8 @@ def parse(text: str | None, path: str) -> tuple[State, str]:
         if value["schema"] > SCHEMA:
             return State(), (
                 f"{path} was written by a newer release of the collection and is not used, "
-                "so no key counts as managed by it until the next change; use that release again"
+                "so no key counts as managed by it until the next change; it is kept as "
+                f"{path}{KEPT} when this run writes its own; use that release again"
             )
         good = value["good"]
         state = State(
@@ -71,13 +82,18 @@ def parse(text: str | None, path: str) -> tuple[State, str]:
             since={str(key): float(moment) for key, moment in value["since"].items()},
             stale=tuple(str(name) for name in value["stale"]),
             unapplied=tuple(str(key) for key in value["unapplied"]),
+            # A memory of an earlier release has none of these.
+            reset=dict(value.get("reset", {})),
+            reloaded=dict(value.get("reloaded", {})),
+            invocation=str(value.get("invocation", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         state = State(pending="?")
     if state.pending not in PENDING:
         return State(), (
             f"{path} is damaged and is not used, so no key counts as managed by an earlier run; "
-            "keys that were dropped since then stay in the daemon's configuration until somebody removes them"
+            "keys that were dropped since then stay in the daemon's configuration until somebody removes them; it is "
+            f"kept as {path}{KEPT} when this run writes its own"
         )
     return state, ""
 

@@ -26,21 +26,29 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_config import Context
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import Version
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
+    container_logs,
     daemon_facts,
+    daemon_places,
     docker_data,
     engine,
     files,
+    locks,
+    processes,
     systemd,
+    watch,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import DEFAULT_SOCKET, DockerApi
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.seccomp_host import SeccompHost
 
 UNIT = "docker.service"
 SOCKET_UNIT = "docker.socket"
 SECCOMP_FILE = "/etc/docker/seccomp-bulkhead.json"
 STATE_DIRECTORY = "/var/lib/bulkhead"
 STATE_FILE = STATE_DIRECTORY + "/daemon.json"
+LOCK_FILE = STATE_DIRECTORY + "/daemon.lock"
 _PROPERTIES = (
     "LoadState",
     "ActiveState",
@@ -49,7 +57,8 @@ _PROPERTIES = (
     "ExecStart",
     "Environment",
     "EnvironmentFiles",
-    "ExecMainStartTimestampMonotonic",
+    "MainPID",
+    "InvocationID",
 )
 
 
@@ -63,6 +72,9 @@ class Unit:
         failing: whether it failed, or is being started again and again.
         arguments: dockerd's arguments, with the unit's variables filled in.
         started: when dockerd was started, in seconds since the epoch; 0 when it does not run.
+        masked: whether somebody forbade systemd to start it.
+        invocation: systemd's id of this run of the unit; another one after every start. Empty where there is none.
+        step: what systemd is doing with it, such as ``activating (start-pre)``.
     """
 
     loaded: bool
@@ -70,6 +82,9 @@ class Unit:
     failing: bool
     arguments: tuple[str, ...] = ()
     started: float = 0.0
+    masked: bool = False
+    invocation: str = ""
+    step: str = ""
 
     @property
     def flags(self) -> dict[str, list[str]]:
@@ -87,11 +102,13 @@ class Daemon:
     def __init__(self, config_file: str = "/etc/docker/daemon.json") -> None:
         self.config_file = config_file
         self.seccomp_file = SECCOMP_FILE
+        self.seccomp = SeccompHost()
         self.state_file = STATE_FILE
         self.socket = DEFAULT_SOCKET
         self.scope = systemd.SYSTEM
         self._api: DockerApi | None = None
         self._modes: dict[str, int] = {}
+        self._unreadable = False
 
     def engine_version(self) -> str | None:
         """Return the version of the installed dockerd, or None where there is none."""
@@ -144,11 +161,20 @@ class Daemon:
 
     def read_state(self) -> tuple[State, str]:
         """Return what we remember, and a warning when the memory is damaged."""
-        return daemon_state.parse(files.read_text(self.state_file), self.state_file)
+        try:
+            text = files.read_text(self.state_file)
+        except files.NotText:
+            text = ""
+        state, damage = daemon_state.parse(text, self.state_file)
+        self._unreadable = bool(damage)
+        return state, damage
 
     def write_state(self, state: State) -> None:
-        """Remember."""
+        """Remember; a memory that we could not read is kept beside the new one."""
         files.ensure_directory(STATE_DIRECTORY, mode=0o700)
+        if self._unreadable:
+            files.keep_copy(self.state_file, self.state_file + daemon_state.KEPT)
+            self._unreadable = False
         files.write_text(self.state_file, daemon_state.render(state), mode=0o600)
 
     # Facts ---------------------------------------------------------------------------------------------------------
@@ -157,10 +183,6 @@ class Daemon:
         """Return what systemd says about docker.service now."""
         shown = systemd.properties(UNIT, _PROPERTIES, self.scope)
         state, sub = shown["ActiveState"], shown["SubState"]
-        monotonic = shown["ExecMainStartTimestampMonotonic"]
-        started = 0.0
-        if state == "active" and monotonic.isdigit() and int(monotonic):
-            started = time.time() - (time.clock_gettime(time.CLOCK_MONOTONIC) - int(monotonic) / 1e6)
         return Unit(
             loaded=shown["LoadState"] == "loaded",
             active=state == "active",
@@ -168,8 +190,20 @@ class Daemon:
             arguments=tuple(unit_flags.arguments(shown["ExecStart"], _environment(shown)))
             if shown["ExecStart"]
             else (),
-            started=started,
+            started=processes.started(int(shown["MainPID"] or 0)) if state == "active" else 0.0,
+            masked=shown["LoadState"] == "masked",
+            invocation=shown["InvocationID"],
+            step=f"{state} ({sub})",
         )
+
+    def watch(self, rescue: t.Callable[[], None]) -> t.ContextManager[None]:
+        """Return what calls the rescue if this process is killed while it is entered; see watch.watched."""
+        return watch.watched(rescue)
+
+    def lock(self, seconds: float) -> t.ContextManager[None]:
+        """Return what keeps other runs from changing this daemon while it is entered; see locks.held."""
+        files.ensure_directory(STATE_DIRECTORY, mode=0o700)
+        return locks.held(LOCK_FILE, seconds)
 
     def context(self, root: str | None) -> Context:
         """Return the facts that decide whether a value can be."""
@@ -181,11 +215,31 @@ class Daemon:
 
     def problems(self, config: t.Mapping[str, t.Any], root: str | None, predicting: bool) -> list[Problem]:
         """Return what a configuration needs and this host lacks."""
-        return daemon_facts.problems(config, root, predicting, self.seccomp_file)
+        return [
+            *daemon_places.owner_problems(self.config_file),
+            *daemon_facts.problems(config, root, predicting, self.seccomp_file),
+        ]
 
     def inventory(self, root: str) -> docker_data.DockerData:
         """Return what a root holds."""
         return docker_data.inventory(root)
+
+    def logs(
+        self,
+        asked: container_logs.Asked,
+        before: t.Mapping[str, t.Any],
+        after: t.Mapping[str, t.Any],
+        unit: Unit,
+        version: Version,
+        root: str | None,
+        info: t.Mapping[str, t.Any] | None,
+    ) -> container_logs.Report:
+        """Return how containers log with a configuration; see container_logs.look."""
+        return container_logs.look(asked, before, after, unit.flags, version, root, info, self.api)
+
+    def remember_logs(self, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> None:
+        """Note what new containers got until now; see container_logs.remember."""
+        container_logs.remember(before, after)
 
     def validate(self, text: str, unit: Unit) -> str:
         """Return what ``dockerd --validate`` with the unit's flags says against a configuration; empty when nothing."""
@@ -227,18 +281,28 @@ class Daemon:
         unit = self.unit()
         return not (unit.active or unit.failing)
 
-    def _bring_up(self, action: t.Callable[..., commands.CommandResult], timeout: float) -> bool:
-        # The daemon may listen elsewhere afterwards.
+    def disconnect(self) -> None:
+        """Forget the connection to the daemon, which may listen elsewhere when it is asked again."""
         if self._api is not None:
             self._api.close()
             self._api = None
+
+    def _bring_up(self, action: t.Callable[..., commands.CommandResult], timeout: float) -> bool:
+        self.disconnect()
+        self._forget_starts()
+        try:
+            up = action(UNIT, timeout=timeout, scope=self.scope).rc == 0
+        except commands.CommandError:
+            return False
+        if up:
+            # Our own starts must not use up those of whoever comes next.
+            self._forget_starts()
+        return up
+
+    def _forget_starts(self) -> None:
         # Both units count starts: after a few within a minute systemd would refuse a deliberate one (start-limit-hit).
         systemd.reset_failed(UNIT, self.scope)
         systemd.reset_failed(SOCKET_UNIT, self.scope)
-        try:
-            return action(UNIT, timeout=timeout, scope=self.scope).rc == 0
-        except commands.CommandError:
-            return False
 
     # Listening -----------------------------------------------------------------------------------------------------
 

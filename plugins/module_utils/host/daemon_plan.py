@@ -8,7 +8,6 @@ PRIVATE to the collection: no stability is promised to other users.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import typing as t
 
@@ -16,8 +15,11 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     daemon_changes,
     daemon_config,
     daemon_info,
+    daemon_interrupts,
     daemon_json,
-    daemon_keys,
+    daemon_moves,
+    daemon_standing,
+    daemon_text,
     image_store,
     problems,
     seccomp,
@@ -26,13 +28,14 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import (
     LIVE,
-    RELOAD,
     RESTART,
     Change,
     Merged,
 )
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_interrupts import Interrupt
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import container_logs, seccomp_plan
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon, Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, SdkMissing
 
@@ -63,21 +66,23 @@ class Request:
 
     Attributes:
         settings: the keys of daemon.json to manage.
-        seccomp_profile: ``builtin``, or the text of a profile.
+        seccomp_profile: ``builtin``, a profile, or a choice (see engine/seccomp_choice).
         image_store: ``overlay2``, ``containerd``, or empty where the engine chooses.
         may_restart: whether a restart may happen now.
         may_start: whether a daemon that does not run is started.
         predicting: whether nothing may be changed (check mode).
         probe_timeout: seconds in which the daemon has to serve again.
+        logs: what is asked about the logs of containers.
     """
 
     settings: dict[str, t.Any]
-    seccomp_profile: str = BUILTIN
+    seccomp_profile: t.Any = BUILTIN
     image_store: str = ""
     may_restart: bool = True
     may_start: bool = True
     predicting: bool = False
     probe_timeout: float = 90
+    logs: container_logs.Asked = container_logs.Asked()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,13 +95,18 @@ class Plan:
         merged: the new configuration and who owns what in it.
         before: the configuration in the file.
         changes: what differs between the two.
+        outstanding: what differs between what the daemon runs with, as far as that is known, and the new configuration.
+        moved: what differs between what the daemon was last proved to run with and the new configuration.
         need: the least force, LIVE, RELOAD, RESTART or START.
-        pending: what was needed before this run changed anything, LIVE, RELOAD or RESTART.
         version: of the engine.
         reported_version: as the engine prints it, None where it is not installed.
         unit, state, info: what systemd, our memory and the daemon say; info is None when the daemon does not answer.
         root: the effective root that the daemon shall use, None when that is not known yet.
         proven: whether the files as they are, are those that the serving daemon runs with.
+        invocation: the run of dockerd that is known to have the restart-only settings of the last good files, empty
+            where none is.
+        interrupts: what a restart interrupts, where one is needed.
+        logs: how containers log with the new configuration.
     """
 
     found: Files
@@ -104,8 +114,9 @@ class Plan:
     merged: Merged
     before: dict[str, t.Any]
     changes: tuple[Change, ...]
+    outstanding: tuple[Change, ...]
+    moved: tuple[Change, ...]
     need: str
-    pending: str
     version: versions.Version
     reported_version: str | None
     unit: Unit
@@ -113,7 +124,10 @@ class Plan:
     info: dict[str, t.Any] | None
     root: str | None
     proven: bool
+    invocation: str
+    interrupts: tuple[Interrupt, ...]
     warnings: tuple[str, ...]
+    logs: container_logs.Report = container_logs.Report()
 
     @property
     def writes(self) -> bool:
@@ -130,21 +144,108 @@ def make(host: Daemon, request: Request) -> Plan:
     warnings: list[str] = []
     found = host.read_files()
     try:
-        current = daemon_json.parse(found.config or "")
+        document = daemon_json.read(found.config or "")
     except daemon_json.DaemonJsonError as error:
         raise Refused([Problem(host.config_file, f"is not a configuration: {error}")]) from error
+    current = document.config
     state, damage = host.read_state()
     if damage:
         warnings.append(damage)
     reported, version = _version(host, request, warnings)
+    chosen = seccomp_plan.choose(host, request.seccomp_profile, version, request.predicting)
+    request = dataclasses.replace(request, seccomp_profile=chosen.text)
+    warnings += chosen.warnings
     unit = host.unit()
-    if reported and not unit.loaded and not request.predicting:
+    _refuse_without_unit(unit, request, reported)
+    info = _info(host, unit, request)
+    old_root = (info or {}).get("DockerRootDir") or host.effective_root(current, unit)
+    context = host.context(old_root)
+
+    refused: list[Problem] = list(chosen.problems)
+    desired = _desired(host, request, version, refused)
+    clean = daemon_changes.merge(current, desired, state.managed, state.reset)
+    profile = _profile(request, found, clean.config, host)
+    fresh = host.written() <= unit.started
+    known = daemon_standing.base(state, found, unit.active, unit.invocation, fresh)
+
+    def force(config: dict[str, t.Any]) -> str:
+        odd = _disagreements(host, unit, info, config, version)
+        reloaded = state.reloaded if unit.invocation == state.invocation else {}
+        return daemon_standing.force(known, found, profile, config, version, reloaded, odd)
+
+    merged = daemon_standing.with_resets(clean, current, known, state, version, context.cgroup_version)
+    if not unit.active or (request.may_restart and force(merged.config) == RESTART):
+        # A daemon that starts takes the defaults by itself.
+        merged = clean
+    config = merged.config
+    root = host.effective_root(config, unit) if _usable(config) else None
+
+    refused += document.located(daemon_config.problems(config, version, context), host.config_file, merged.managed)
+    refused += unit_flags.problems(unit.flags, config, host.config_file)
+    refused += host.problems(config, old_root, request.predicting)
+    refused += daemon_moves.problems(info, current, config)
+    refused += _hidden_data(host, current, config, old_root, root)
+    logs = host.logs(request.logs, current, config, unit, version, root, info)
+    refused += logs.problems
+    warnings += logs.warnings
+    hidden = daemon_info.hidden_by_store(info, config, version) if info else ""
+    if hidden:
+        refused.append(Problem("storage-driver", hidden))
+    if refused:
+        raise Refused(refused)
+
+    wanted = Files(_text(found.config, current, config, version), profile)
+    good = state.good or found
+    plan = Plan(
+        found=found,
+        wanted=wanted,
+        merged=merged,
+        before=current,
+        changes=tuple(daemon_standing.differences(found, profile, config, version)),
+        outstanding=tuple(daemon_standing.differences(known or found, profile, config, version)),
+        moved=tuple(daemon_standing.differences(good, profile, config, version)),
+        need=_need(unit, request, reported, info is not None, force(config)),
+        version=version,
+        reported_version=reported,
+        unit=unit,
+        state=state,
+        info=info,
+        root=root,
+        proven=unit.active
+        and info is not None
+        and known == found
+        and not _disagreements(host, unit, info, current, version),
+        invocation=unit.invocation if known is not None and info is not None else "",
+        interrupts=(),
+        warnings=tuple(warnings),
+        logs=logs,
+    )
+    _validate(host, plan, request)
+    return dataclasses.replace(plan, interrupts=interrupts(host, plan)) if plan.need == RESTART else plan
+
+
+def _refuse_without_unit(unit: Unit, request: Request, reported: str | None) -> None:
+    if reported and unit.masked and (unit.active or request.may_start):
+        raise Refused(
+            [
+                Problem(
+                    "docker.service",
+                    "is masked, so systemd does not start dockerd; allow it with 'systemctl unmask docker.service', or "
+                    "set start to false on a host whose daemon shall rest",
+                )
+            ]
+        )
+    if reported and not unit.loaded and not unit.masked and not request.predicting:
         raise DaemonError(
             "dockerd is installed, but systemd has no docker.service to run it; install the unit of the "
             "distribution's package."
         )
 
-    refused: list[Problem] = []
+
+def _desired(
+    host: Daemon, request: Request, version: versions.Version, refused: list[Problem]
+) -> dict[str, t.Any]:
+    """Return the keys to manage, those of the image store and of the profile included."""
     try:
         desired = image_store.pinned(request.settings, request.image_store, version)
     except ValueError as error:
@@ -160,58 +261,7 @@ def make(host: Daemon, request: Request) -> Plan:
                 )
             )
         desired["seccomp-profile"] = host.seccomp_file
-    merged = daemon_changes.merge(current, desired, state.managed)
-    config = merged.config
-    info = _info(host, unit, request)
-    old_root = (info or {}).get("DockerRootDir") or host.effective_root(current, unit)
-    root = host.effective_root(config, unit) if _usable(config) else None
-
-    refused += daemon_config.problems(config, version, host.context(old_root))
-    refused += unit_flags.problems(unit.flags, config, host.config_file)
-    refused += host.problems(config, old_root, request.predicting)
-    refused += _hidden_data(host, current, config, old_root, root)
-    hidden = daemon_info.hidden_by_store(info, config, version) if info else ""
-    if hidden:
-        refused.append(Problem("storage-driver", hidden))
-    if refused:
-        raise Refused(refused)
-
-    wanted = Files(_text(found.config, current, config), _profile(request, found, config, host))
-    changes = daemon_changes.changes(current, config, version)
-    if (
-        wanted.seccomp is not None
-        and wanted.seccomp != found.seccomp
-        and current.get("seccomp-profile") == config.get("seccomp-profile")
-    ):
-        changes.append(
-            Change("seccomp-profile", _content(found.seccomp), _content(wanted.seccomp), RESTART, daemon_keys.STARTED)
-        )
-    pending = _pending(host, unit, state, found, current, info, version)
-    plan = Plan(
-        found=found,
-        wanted=wanted,
-        merged=merged,
-        before=current,
-        changes=tuple(changes),
-        need=_need(
-            unit,
-            request,
-            reported,
-            info is not None,
-            max(daemon_changes.force(changes), pending, key=daemon_changes.FORCES.index),
-        ),
-        pending=pending,
-        version=version,
-        reported_version=reported,
-        unit=unit,
-        state=state,
-        info=info,
-        root=root,
-        proven=unit.active and info is not None and pending == LIVE,
-        warnings=tuple(warnings),
-    )
-    _validate(host, plan, request)
-    return plan
+    return desired
 
 
 def _version(host: Daemon, request: Request, warnings: list[str]) -> tuple[str | None, versions.Version]:
@@ -275,61 +325,53 @@ def _hidden_data(
     ]
 
 
-def _text(found: str | None, current: t.Mapping[str, t.Any], config: dict[str, t.Any]) -> str | None:
+def _text(
+    found: str | None, current: t.Mapping[str, t.Any], config: dict[str, t.Any], version: versions.Version
+) -> str | None:
     """Keep a file to the letter as long as it says what it shall, and do not make one that says nothing."""
-    if daemon_changes.same(current, config):
+    if daemon_changes.same(current, config) and not (found is not None and daemon_json.unreadable(found, version)):
         return found
-    return daemon_json.render(config)
+    return daemon_text.rewrite(found, config)
 
 
 def _profile(request: Request, found: Files, config: t.Mapping[str, t.Any], host: Daemon) -> str | None:
     if request.seccomp_profile != BUILTIN:
-        text = request.seccomp_profile
+        text = str(request.seccomp_profile)
         return text if text.endswith("\n") else text + "\n"
     return found.seccomp if config.get("seccomp-profile") == host.seccomp_file else None
 
 
-def _content(text: str | None) -> str | None:
-    return None if text is None else f"profile with sha256 {hashlib.sha256(text.encode()).hexdigest()[:12]}"
-
-
-def _pending(
-    host: Daemon,
-    unit: Unit,
-    state: State,
-    found: Files,
-    current: dict[str, t.Any],
-    info: dict[str, t.Any] | None,
-    version: versions.Version,
-) -> str:
-    """Return the force that is needed because the daemon does not run with the files as they are."""
-    if not unit.active:
-        return LIVE
-    # A start after the files were written has done whatever was pending, whoever started the daemon.
-    if host.written() > unit.started:
-        if state.pending:
-            return state.pending
-        if state.good is None or state.good.seccomp != found.seccomp:
-            return RESTART
-        if state.good != found:
-            return daemon_changes.force(daemon_changes.changes(_parsed(state.good), current, version))
+def _disagreements(
+    host: Daemon, unit: Unit, info: dict[str, t.Any] | None, config: dict[str, t.Any], version: versions.Version
+) -> list[Problem]:
+    """Return where the daemon's own account differs from a configuration; nothing where it gives none."""
     if info is None:
-        return LIVE
-    odd = daemon_info.disagreements(
-        info, current, version, root_to_check(info, host.effective_root(current, unit)), unit_flags.keys(unit.flags)
-    )
-    if not odd:
-        return LIVE
-    # A key that the file does not hold keeps its old value on SIGHUP.
-    reloadable = all(problem.where in current and daemon_keys.KEYS[problem.where].apply == RELOAD for problem in odd)
-    return RELOAD if reloadable else RESTART
+        return []
+    root = root_to_check(info, host.effective_root(config, unit)) if _usable(config) else None
+    return daemon_info.disagreements(info, config, version, root, unit_flags.keys(unit.flags))
 
 
-def _parsed(known: Files) -> dict[str, t.Any]:
-    try:
-        return daemon_json.parse(known.config or "")
-    except daemon_json.DaemonJsonError:
-        return {}
+def interrupts(host: Daemon, plan: Plan) -> tuple[Interrupt, ...]:
+    """Return what a restart interrupts now."""
+    inspected: list[dict[str, t.Any]] = []
+    if (plan.info or {}).get("ContainersRunning"):
+        try:
+            inspected = host.api().inspect_all()
+        except ApiError:
+            # Containers are stopped or not whether we can name them or not; the engine is named in any case.
+            inspected = []
+    proxied = plan.before.get("userland-proxy", True) and "userland-proxy" not in unit_flags.keys(plan.unit.flags)
+    return tuple(daemon_interrupts.interrupts(inspected, lives_on(plan), bool(proxied)))
+
+
+def lives_on(plan: Plan) -> bool:
+    """Tell whether containers go on through a restart: the old daemon leaves them alone and the new one takes them.
+
+    A daemon that does not have live-restore yet is taught it by SIGHUP before it is restarted.
+    """
+    if "live-restore" in unit_flags.keys(plan.unit.flags):
+        return bool((plan.info or {}).get("LiveRestoreEnabled"))
+    return plan.merged.config.get("live-restore") is True
 
 
 def root_to_check(info: t.Mapping[str, t.Any], root: str | None) -> str | None:
@@ -352,10 +394,10 @@ def _validate(host: Daemon, plan: Plan, request: Request) -> None:
         return
     if not versions.within(plan.version, "23.0"):
         return
-    config = dict(plan.merged.config)
-    if request.predicting:
+    text = plan.wanted.config
+    if request.predicting and "userns-remap" in plan.merged.config:
         # dockerd looks the user up, who may still be made before the real run.
-        config.pop("userns-remap", None)
-    said = host.validate(daemon_json.render(config), plan.unit)
+        text = daemon_json.render({key: value for key, value in plan.merged.config.items() if key != "userns-remap"})
+    said = host.validate(text, plan.unit)
     if said:
         raise Refused([Problem("dockerd's own check says", said)])

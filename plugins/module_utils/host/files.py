@@ -22,6 +22,10 @@ class FileError(Exception):
     """A file of the host is not what it has to be; the message says which, why and what to do."""
 
 
+class NotText(FileError):
+    """The file is there and in order, but it does not hold UTF-8 text."""
+
+
 def read_text(path: str, limit: int = 4 * 1024 * 1024) -> str | None:
     """Return the text of a regular file, or None where nothing lies at the path.
 
@@ -50,7 +54,7 @@ def read_text(path: str, limit: int = 4 * 1024 * 1024) -> str | None:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FileError(f"{path} is not UTF-8 text (byte {error.start})") from error
+        raise NotText(f"{path} is not UTF-8 text (byte {error.start})") from error
 
 
 def write_text(path: str, content: str, mode: int = 0o644, uid: int | None = None, gid: int | None = None) -> None:
@@ -95,6 +99,20 @@ def remove(path: str) -> bool:
         raise FileError(f"{path} cannot be removed: {error.strerror}") from error
     sync_directory(os.path.dirname(path))
     return True
+
+
+def keep_copy(path: str, copy: str) -> None:
+    """Give a regular file a second name, or that name with a number where it is taken; the file itself stays."""
+    for number in range(100):
+        try:
+            os.link(path, f"{copy}.{number}" if number else copy, follow_symlinks=False)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise FileError(f"{path} cannot be kept as {copy}: {error.strerror}") from error
+        sync_directory(os.path.dirname(path))
+        return
+    raise FileError(f"{path} cannot be kept as {copy}: a hundred copies lie there already; remove them")
 
 
 def ensure_directory(path: str, mode: int = 0o755, uid: int | None = None, gid: int | None = None) -> None:

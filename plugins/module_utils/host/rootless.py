@@ -53,6 +53,7 @@ def gather(account: Account, data_root: str, mount_point: str) -> Facts:
     held = [docker_data.inventory(root) for root in docker_data.roots_below(daemon_facts.DEFAULT_DATA_ROOT)]
     # A user's data may lie below the directory that root's daemon would use.
     own = os.path.realpath(data_root)
+    filesystem = facts.filesystem_of(own)
     return Facts(
         account_uid=account.uid,
         account_home="" if account.uid is None else account.home,
@@ -62,12 +63,12 @@ def gather(account: Account, data_root: str, mount_point: str) -> Facts:
         userns_clone=_number("/proc/sys/kernel/unprivileged_userns_clone", 1) == 1,
         apparmor_restricts=_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0) == 1 and not _rootlesskit_profile(),
         lowest_port=_number("/proc/sys/net/ipv4/ip_unprivileged_port_start", 1024),
-        cgroup_version=version,
-        controllers=controllers,
+        cgroup_version=version or 0,
+        controllers=controllers or (),
         tun=_opens("/dev/net/tun"),
         fuse=_opens("/dev/fuse"),
         missing_tools=tuple(missing_tools()),
-        data_root_filesystem=facts.filesystem_of(own),
+        data_root_filesystem=filesystem.type if filesystem else "",
         data_root_owner=os.stat(own).st_uid if os.path.isdir(own) else None,
         data_root_unreachable="" if account.uid is None else _unreachable(account, own),
         mounted=bool(mount_point) and mounts.is_mount_point(mount_point.rstrip("/") or "/"),

@@ -96,9 +96,9 @@ class UserDaemon(Daemon):
         refused = rootless.key_problems(config, version, self.account)
         # What a user's daemon never does needs no second reason.
         rest = {key: value for key, value in config.items() if key not in {problem.where for problem in refused}}
-        return [*refused, *super().problems(rest, root, predicting), *self._unreadable(rest)]
+        return [*refused, *super().problems(rest, root, predicting), *self._unreadable_files(rest)]
 
-    def _unreadable(self, config: t.Mapping[str, t.Any]) -> list[Problem]:
+    def _unreadable_files(self, config: t.Mapping[str, t.Any]) -> list[Problem]:
         if self.account.uid is None:
             return []
         named = [(key, config.get(key)) for key in _READ_BY_DOCKERD]

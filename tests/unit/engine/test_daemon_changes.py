@@ -101,7 +101,7 @@ def test_merging_twice_changes_nothing():
         ({}, {"log-driver": "local"}, [("log-driver", "restart", True)]),
         ({}, {"log-driver": "json-file"}, [("log-driver", "live", False)]),
         ({}, {"no-new-privileges": True}, [("no-new-privileges", "restart", True)]),
-        ({}, {"default-shm-size": "64M"}, [("default-shm-size", "reload", True)]),
+        ({}, {"default-shm-size": "128M"}, [("default-shm-size", "reload", True)]),
         ({}, {"features": {"buildkit": False}}, [("features.buildkit", "reload", False)]),
         ({}, {"features": {"containerd-snapshotter": False}}, [("features.containerd-snapshotter", "restart", False)]),
         ({}, {"features": {"unheard-of": True}}, [("features.unheard-of", "restart", False)]),

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
@@ -11,6 +14,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon_facts,
     docker_data,
     files,
+    locks,
     subid_files,
     systemd,
 )
@@ -23,7 +27,8 @@ SHOWN = {
     "ExecStart": "{ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS ; ignore_errors=no ; }",
     "Environment": "A=1 'B=two words'",
     "EnvironmentFiles": "",
-    "ExecMainStartTimestampMonotonic": "1000000",
+    "MainPID": str(os.getpid()),
+    "InvocationID": "0123456789abcdef",
 }
 
 
@@ -94,6 +99,41 @@ def test_the_state_is_for_root_only(host, tmp_path):
     assert (tmp_path / "state" / "daemon.json").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("text", ["{", '{"schema": 99}', "\ufeffnonsense"])
+def test_a_memory_that_cannot_be_read_is_kept(host, tmp_path, text):
+    (tmp_path / "state").mkdir()
+    memory = tmp_path / "state" / "daemon.json"
+    for number in range(2):
+        memory.write_text(text)
+        state, damage = host.read_state()
+        assert state == State()
+        assert f"{memory}.unreadable" in damage
+        host.write_state(State(managed=("icc",)))
+        assert (tmp_path / "state" / ("daemon.json.unreadable" + (f".{number}" if number else ""))).read_text() == text
+        assert host.read_state() == (State(managed=("icc",)), "")
+
+
+def test_a_memory_that_is_no_text_is_kept(host, tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "daemon.json").write_bytes(b"\xff\xfe\x00")
+    assert "damaged" in host.read_state()[1]
+    host.write_state(State())
+    assert (tmp_path / "state" / "daemon.json.unreadable").read_bytes() == b"\xff\xfe\x00"
+
+
+def test_a_lock_keeps_others_out_and_says_who_holds_it(host, monkeypatch, tmp_path):
+    monkeypatch.setattr(daemon, "LOCK_FILE", str(tmp_path / "state" / "daemon.lock"))
+    refused = pytest.raises(locks.LockError, match=f"process {os.getpid()}.*run again when it has ended")
+    with host.lock(0), refused, host.lock(0):
+        pass
+    with host.lock(0):
+        pass
+    (tmp_path / "state" / "daemon.lock").unlink()
+    (tmp_path / "state" / "daemon.lock").symlink_to("/etc/passwd")
+    with pytest.raises(locks.LockError, match="symbolic link"), host.lock(0):
+        pass
+
+
 def test_unit(host, tmp_path, monkeypatch):
     environment = tmp_path / "default"
     environment.write_text('# comment\nDOCKER_OPTS="--debug"\n')
@@ -103,7 +143,8 @@ def test_unit(host, tmp_path, monkeypatch):
     assert (unit.loaded, unit.active, unit.failing) == (True, True, False)
     assert unit.arguments == ("-H", "fd://", "--debug")
     assert unit.flags == {"host": ["fd://"], "debug": ["true"]}
-    assert unit.started > 0
+    assert time.time() - 3600 * 24 < unit.started <= time.time()
+    assert (unit.masked, unit.invocation, unit.step) == (False, "0123456789abcdef", "active (running)")
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_config import Context
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import daemon_plan, daemon_transaction
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import Machine
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    container_logs,
+    daemon_plan,
+    daemon_transaction,
+    seccomp_plan,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon_plan import DaemonError, Request
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, SdkMissing
@@ -69,11 +76,22 @@ class FakeApi:
     def inspect_all(self):
         self._alive()
         self.host.asked.append("inspect")
-        return self.host.inspected
+        running = [{"Name": f"/{name}", "State": {"Running": True}} for name in self.host.containers.values()]
+        return self.host.inspected or running
 
     def reloads_since(self, moment):
         self._alive()
         return [attributes for when, attributes in self.host.events if when >= moment]
+
+
+class FakeSeccomp:
+    """A host that cannot say anything about system calls; test_seccomp_plan has one that can."""
+
+    def machine(self):
+        return Machine("x86_64", "6.1.0")
+
+    def calls(self, names):
+        return None, "libseccomp is not here"
 
 
 class FakeHost:
@@ -83,6 +101,7 @@ class FakeHost:
     seccomp_file = "/etc/docker/seccomp-bulkhead.json"
 
     def __init__(self, config=None, up=True, version="28.5.2+dfsg3"):
+        self.seccomp = FakeSeccomp()
         self.files = Files(None if config is None else json.dumps(config))
         self.state = State()
         self.version = version
@@ -112,6 +131,8 @@ class FakeHost:
         self.log = []
         self.reason = ""
         self.die_at = ""
+        self.masked = False
+        self.starts = 1
 
     def _step(self, name):
         self.log.append(name)
@@ -145,7 +166,26 @@ class FakeHost:
 
     def unit(self):
         loaded = self.version is not None
-        return Unit(loaded, self.up, self.failing, self.arguments if loaded else (), self.started if self.up else 0.0)
+        return Unit(
+            loaded,
+            self.up,
+            self.failing,
+            self.arguments if loaded else (),
+            self.started if self.up else 0.0,
+            masked=self.masked,
+            invocation=f"run {self.starts}" if self.up else "",
+            step="active (running)" if self.up else "failed (failed)",
+        )
+
+    def lock(self, seconds):
+        return contextlib.nullcontext()
+
+    def watch(self, rescue):
+        self.rescue = rescue
+        return contextlib.nullcontext()
+
+    def disconnect(self):
+        pass
 
     def context(self, root):
         return Context(swarm=self.inventory(root).swarm if root else False)
@@ -158,6 +198,12 @@ class FakeHost:
 
     def inventory(self, root):
         return self.data.get(root, DockerData(root))
+
+    def logs(self, asked, before, after, unit, version, root, info):
+        return container_logs.Report()
+
+    def remember_logs(self, before, after):
+        pass
 
     def validate(self, text, unit):
         self.log.append("validate")
@@ -189,6 +235,7 @@ class FakeHost:
         if not lived:
             self.containers = {}
         if self.up:
+            self.starts += 1
             self.loaded = self._config()
             self.started = self.now() / 1e9
         return self.up
@@ -670,16 +717,17 @@ def test_without_live_restore_the_stopped_containers_are_told():
     host = FakeHost({})
     host.containers = {"1": "web", "2": "db"}
     outcome = run(host, {"icc": False})
-    assert "The restart stopped 2 running containers, as live-restore is off." in outcome.warnings
+    assert outcome.warnings[0].startswith("The restart stops 2 running containers, as live-restore is off: db stays down")
+    assert [entry.name for entry in outcome.interrupts] == ["(engine)", "db", "web"]
 
 
 def test_switching_live_restore_off_does_not_expect_containers_to_live():
     host = FakeHost({})
     run(host, {"live-restore": True})
     host.containers = {"1": "web"}
-    outcome = run(host, {})
+    outcome = run(host, {"icc": False})
     assert outcome.action == "restart"
-    assert any("stopped 1 running" in warning for warning in outcome.warnings)
+    assert "The restart stops 1 running container," in outcome.warnings[0]
 
 
 def test_a_file_that_was_changed_by_hand_is_applied():
@@ -803,3 +851,17 @@ def test_swarm_and_live_restore():
     host.data = {"/var/lib/docker": DockerData("/var/lib/docker", swarm=True)}
     with pytest.raises(DaemonError, match="live-restore: is true on a node of a swarm"):
         run(host, {"live-restore": True})
+
+
+def test_a_profile_that_the_probe_finds_wrong_is_rolled_back(monkeypatch):
+    host = FakeHost({"live-restore": True})
+    host.containers = {"id": "web"}
+    monkeypatch.setattr(seccomp_plan, "prove", lambda host, plan, warnings: ["no container starts"])
+    with pytest.raises(DaemonError, match=r"(?s)not as configured: no container starts.*restored.*serves again"):
+        run(host, {"live-restore": True}, seccomp_profile=PROFILE)
+    assert (config_of(host), host.files.seccomp, host.containers) == ({"live-restore": True}, None, {"id": "web"})
+
+
+def test_what_could_not_be_proved_is_said():
+    outcome = run(FakeHost({}), {}, seccomp_profile=PROFILE)
+    assert [warning for warning in outcome.warnings if "could not be tried out: libseccomp is not here" in warning]

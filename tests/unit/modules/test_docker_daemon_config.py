@@ -8,9 +8,16 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import Change, Merged
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_interrupts import Interrupt
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_diff import Changes
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import parse
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import daemon_plan, daemon_transaction, files
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    daemon_plan,
+    daemon_transaction,
+    files,
+    seccomp_plan,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
 from ansible_collections.bulkhead.docker.plugins.modules import docker_daemon_config
 
@@ -47,11 +54,12 @@ def plan(changes=()):
     return daemon_plan.Plan(
         found=Files("{}"),
         wanted=Files('{"icc": false}'),
-        merged=Merged({"icc": False}, ("icc",), ("mtu",)),
+        merged=Merged({"icc": False, "labels": []}, ("icc",), ("mtu",), ("icc",), {"labels": []}),
         before={},
         changes=changes,
+        outstanding=changes,
+        moved=changes,
         need="restart",
-        pending="live",
         version=parse("28.5.2"),
         reported_version="28.5.2+dfsg3",
         unit=Unit(True, True, False),
@@ -59,22 +67,23 @@ def plan(changes=()):
         info=None,
         root="/var/lib/docker",
         proven=True,
+        invocation="",
+        interrupts=(),
         warnings=(),
     )
 
 
 def test_results(call, monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        daemon_plan,
-        "make",
-        lambda host, request: seen.append((host, request)) or plan((Change("icc", None, False, "restart"),)),
+    outcome = daemon_transaction.Outcome(
+        True, "deferred", True, ["icc"], interrupts=(Interrupt("web", ("stops", "stays down"), stops=True),)
     )
-    monkeypatch.setattr(
-        daemon_transaction,
-        "execute",
-        lambda host, request, plan: daemon_transaction.Outcome(True, "restart", False),
-    )
+
+    def converge(host, request):
+        seen.append((host, request))
+        return plan((Change("icc", None, False, "restart"),)), outcome
+
+    monkeypatch.setattr(daemon_transaction, "converge", converge)
     result = call(
         settings={"icc": False}, restart="defer", start=False, probe_timeout=5, config_file="/srv/daemon.json"
     )
@@ -87,10 +96,12 @@ def test_results(call, monkeypatch):
         5.0,
     )
     assert result["changes"] == [{"key": "icc", "before": None, "after": False, "apply": "restart", "recreate": False}]
-    assert (result["changed"], result["action"], result["pending_restart"]) == (True, "restart", False)
+    assert (result["changed"], result["action"], result["pending_restart"]) == (True, "deferred", True)
+    assert (result["pending_keys"], result["adopted"], result["reset_keys"]) == (["icc"], ["icc"], ["labels"])
+    assert result["interrupts"] == [{"name": "web", "why": ["stops", "stays down"]}]
     assert (result["managed_keys"], result["foreign_keys"], result["recreate"]) == (["icc"], ["mtu"], [])
     assert (result["engine_version"], result["effective_root"]) == ("28.5.2+dfsg3", "/var/lib/docker")
-    assert "icc: (absent) -> false [restart]" in result["diff"]["prepared"]
+    assert "icc: (absent) -> false [restart] [taken over]" in result["diff"]["prepared"]
 
 
 @pytest.mark.parametrize(
@@ -107,21 +118,17 @@ def test_failures(call, monkeypatch, error, message):
     def fail(host, request):
         raise error
 
-    monkeypatch.setattr(daemon_plan, "make", fail)
+    monkeypatch.setattr(daemon_transaction, "converge", fail)
     assert call(settings={}) == {"failed": True, "msg": message}
 
 
-@pytest.mark.parametrize("given", ['{"defaultAction": "SCMP_ACT_ERRNO"}', {"defaultAction": "SCMP_ACT_ERRNO"}])
-def test_a_profile_that_templating_made_a_dictionary_is_a_text_again(call, monkeypatch, given):
-    seen = []
-
-    def note(_host, request):
-        seen.append(request.seccomp_profile)
-        raise daemon_plan.DaemonError("enough")
-
-    monkeypatch.setattr(daemon_plan, "make", note)
-    call(settings={}, seccomp_profile=given)
-    assert json.loads(seen[0]) == {"defaultAction": "SCMP_ACT_ERRNO"}
+def test_the_diff_and_the_result_say_what_opens_and_closes(call, monkeypatch):
+    done = plan((Change("icc", None, False, "restart"),)), daemon_transaction.Outcome(True, "restart", False)
+    monkeypatch.setattr(daemon_transaction, "converge", lambda host, request: done)
+    monkeypatch.setattr(seccomp_plan, "changes", lambda host, plan: Changes(("keyctl",), ("chmod (error 38)",)))
+    result = call(settings={})
+    assert result["seccomp_changes"] == {"opened": ["keyctl"], "closed": ["chmod (error 38)"], "changed": []}
+    assert "system calls: opened: keyctl; closed: chmod (error 38)\n" in result["diff"]["prepared"]
 
 
 def test_a_probe_needs_time(call):

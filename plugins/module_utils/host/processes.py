@@ -1,0 +1,29 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the kernel knows about a process.
+
+PRIVATE to the collection: no stability is promised to other users.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+
+def started(pid: int) -> float:
+    """Return when a process was started, in seconds since the epoch; 0 when there is none.
+
+    Reckoned from its age on the clock that goes on while the machine sleeps (proc_pid_stat(5), field 22;
+    clock_gettime(2), CLOCK_BOOTTIME), so neither a suspend nor a clock that was wrong at boot moves it.
+    """
+    if pid <= 0:
+        return 0.0
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as handle:
+            # The second field is the program's name in parentheses and may hold anything.
+            fields = handle.read().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return time.time() - age
