@@ -543,6 +543,8 @@ def unit(user: str, program: str, mount_point: str = "") -> str:
         "Documentation=https://docs.docker.com/go/rootless/\n"
         "Requires=dbus.socket\n"
         f"ConditionUser={user}\n"
+        # A daemon that nobody has configured would start unhardened, and elsewhere than its data.
+        "AssertPathExists=%h/.config/docker/daemon.json\n"
         f"{guard}"
         "StartLimitBurst=3\n"
         "StartLimitIntervalSec=60s\n"

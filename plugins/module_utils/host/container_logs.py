@@ -84,6 +84,7 @@ def look(
     root: str | None,
     info: Config | None,
     api: t.Callable[[], DockerApi],
+    memory: str = "",
 ) -> Report:
     """Judge how containers log with a configuration.
 
@@ -95,6 +96,7 @@ def look(
         root: the effective root with the wanted configuration, None when that is not known yet.
         info: what the running daemon says, None when none answers.
         api: gives the connection to it, if it has to be asked for its containers.
+        memory: the file that remembers what new containers once got, empty for MEMORY_FILE.
     """
     try:
         default = log_containers.default_of(after, flags)
@@ -104,7 +106,7 @@ def look(
     if log_drivers.problems(default.driver, default.options, version):
         return Report()
     changes = (old.driver, old.options) != (default.driver, default.options)
-    formers = tuple(([old] if changes else []) + (remembered() if asked.verdict != log_budget.IGNORE else []))
+    formers = tuple(([old] if changes else []) + (remembered(memory) if asked.verdict != log_budget.IGNORE else []))
     problems = [*_missing_driver(default.driver, info), *_missing_files(default)]
     warnings = [log_delivery.warning(default.driver, default.options)] if changes else []
     existing: list[LogConfig] | None = None
@@ -150,26 +152,27 @@ def filesystem(root: str) -> Filesystem:
     )
 
 
-def remembered() -> list[LogConfig]:
+def remembered(memory: str = "") -> list[LogConfig]:
     """Return what new containers got before the changes that runs of ours made, the latest first."""
     try:
-        entries = json.loads(files.read_text(MEMORY_FILE) or "[]")
+        entries = json.loads(files.read_text(memory or MEMORY_FILE) or "[]")
         return [LogConfig("", str(entry["driver"]), dict(entry["options"])) for entry in entries]
     except (ValueError, KeyError, TypeError):
         return []  # Without a memory, values of former defaults count as settings of the containers' own.
 
 
-def remember(before: Config, after: Config) -> None:
+def remember(before: Config, after: Config, memory: str = "") -> None:
     """Note what new containers got until now, when a change of that is about to be written."""
     old, new = log_containers.default_of(before), log_containers.default_of(after)
     if (old.driver, old.options) == (new.driver, new.options):
         return
-    known = remembered()
+    known = remembered(memory)
     if known and (known[0].driver, known[0].options) == (old.driver, old.options):
         return
     entries = [{"driver": entry.driver, "options": dict(entry.options)} for entry in (old, *known)][:_REMEMBERED]
-    files.ensure_directory(os.path.dirname(MEMORY_FILE), mode=0o700)
-    files.write_text(MEMORY_FILE, json.dumps(entries, indent=2) + "\n", mode=0o600)
+    path = memory or MEMORY_FILE
+    files.ensure_directory(os.path.dirname(path), mode=0o700)
+    files.write_text(path, json.dumps(entries, indent=2) + "\n", mode=0o600)
 
 
 def _containers(info: Config | None, api: t.Callable[[], DockerApi], root: str | None) -> list[LogConfig]:

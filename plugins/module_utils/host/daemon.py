@@ -104,6 +104,7 @@ class Daemon:
         self.seccomp_file = SECCOMP_FILE
         self.seccomp = SeccompHost()
         self.state_file = STATE_FILE
+        self.log_memory = ""
         self.socket = DEFAULT_SOCKET
         self.scope = systemd.SYSTEM
         self._api: DockerApi | None = None
@@ -235,11 +236,11 @@ class Daemon:
         info: t.Mapping[str, t.Any] | None,
     ) -> container_logs.Report:
         """Return how containers log with a configuration; see container_logs.look."""
-        return container_logs.look(asked, before, after, unit.flags, version, root, info, self.api)
+        return container_logs.look(asked, before, after, unit.flags, version, root, info, self.api, self.log_memory)
 
     def remember_logs(self, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> None:
         """Note what new containers got until now; see container_logs.remember."""
-        container_logs.remember(before, after)
+        container_logs.remember(before, after, self.log_memory)
 
     def validate(self, text: str, unit: Unit) -> str:
         """Return what ``dockerd --validate`` with the unit's flags says against a configuration; empty when nothing."""

@@ -223,10 +223,7 @@ def apply(account: Account, request: Request, todo: Plan) -> None:
     if todo.switch_off:
         systemd.stop(*todo.switch_off)
         commands.run(["systemctl", "disable", "--", *todo.switch_off])
-    managed_files.apply([*todo.user_units, *todo.system_units])
-    if not todo.enabled:
-        # The unit's own condition keeps it from the managers of all other users.
-        commands.run(["systemctl", "--global", "enable", "--", rootless.UNIT])
+    managed_files.apply(todo.system_units)
     if todo.system_units:
         systemd.daemon_reload()
     if todo.make_data_root:
@@ -235,13 +232,22 @@ def apply(account: Account, request: Request, todo: Plan) -> None:
         # What loginctl enable-linger leaves behind (logind, user_record_linger); that one needs a session that logind knows.
         files.ensure_directory(_LINGER)
         files.write_text(f"{_LINGER}/{account.name}", "", mode=0o644)
-    manager = f"user@{account.uid}.service"
     if not todo.manager_runs:
-        started = systemd.start(manager)
-        if started.rc:
-            raise commands.CommandError(f"{manager} does not start: {started.stderr.strip() or 'see its journal'}")
-    elif todo.user_units or not todo.enabled:
+        _start_manager(account)
+    # Last: a manager that finds the unit when it starts would start the daemon before it has its configuration.
+    managed_files.apply(todo.user_units)
+    if not todo.enabled:
+        # The unit's own condition keeps it from the managers of all other users.
+        commands.run(["systemctl", "--global", "enable", "--", rootless.UNIT])
+    if todo.user_units or not todo.enabled:
         systemd.daemon_reload(systemd.user_scope(account))
+
+
+def _start_manager(account: Account) -> None:
+    manager = f"user@{account.uid}.service"
+    started = systemd.start(manager)
+    if started.rc:
+        raise commands.CommandError(f"{manager} does not start: {started.stderr.strip() or 'see its journal'}")
 
 
 def _make_data_root(account: Account, path: str) -> None:

@@ -18,7 +18,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import root
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_config import Context
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import accounts, files, systemd
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import accounts, daemon_facts, files, systemd
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import STATE_DIRECTORY, UNIT, Daemon, Unit
 
 _READ_BY_DOCKERD = ("seccomp-profile", "tlscacert", "tlscert", "tlskey")
@@ -36,6 +36,7 @@ class UserDaemon(Daemon):
         self.account = account
         self.seccomp_file = f"{account.config_directory}/seccomp-bulkhead.json"
         self.state_file = f"{STATE_DIRECTORY}/daemon-{account.name}.json"
+        self.log_memory = f"{STATE_DIRECTORY}/log-defaults-{account.name}.json"
         self.socket = account.socket
         if account.uid is not None:
             self.scope = systemd.user_scope(account)
@@ -96,7 +97,8 @@ class UserDaemon(Daemon):
         refused = rootless.key_problems(config, version, self.account)
         # What a user's daemon never does needs no second reason.
         rest = {key: value for key, value in config.items() if key not in {problem.where for problem in refused}}
-        return [*refused, *super().problems(rest, root, predicting), *self._unreadable_files(rest)]
+        # Its files are the user's, and so is all that the user could make of them: nobody asks for root as their owner.
+        return [*refused, *daemon_facts.problems(rest, root, predicting, self.seccomp_file), *self._unreadable_files(rest)]
 
     def _unreadable_files(self, config: t.Mapping[str, t.Any]) -> list[Problem]:
         if self.account.uid is None:

@@ -188,7 +188,8 @@ def test_the_unit_is_for_one_user_and_fails_closed():
     text = rootless.unit("alice", "/usr/bin/dockerd-rootless.sh", "/srv")
     assert "ConditionUser=alice\n" in text
     assert "AssertPathIsMountPoint=/srv\n" in text
-    assert "AssertPath" not in rootless.unit("alice", "/usr/bin/dockerd-rootless.sh")
+    assert "AssertPathExists=%h/.config/docker/daemon.json\n" in text
+    assert "AssertPathIsMountPoint" not in rootless.unit("alice", "/usr/bin/dockerd-rootless.sh")
 
 
 def test_delegation():

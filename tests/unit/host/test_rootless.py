@@ -48,9 +48,10 @@ def test_everything_once(host, tools, own_files):
     assert acted == [
         "systemctl stop -- docker.socket",
         "systemctl disable -- docker.socket",
-        "systemctl --global enable -- docker.service",
         "systemctl daemon-reload",
         "systemctl start -- user@1001.service",
+        "systemctl --global enable -- docker.service",
+        " ".join([*systemd.user_scope(ALICE).systemctl, "daemon-reload"]),
     ]
 
 

@@ -125,3 +125,16 @@ def test_acting_as_drops_every_right_and_takes_it_back(tmp_path):
     with pytest.raises(RuntimeError), accounts.acting_as(nobody):
         raise RuntimeError
     assert (os.geteuid(), os.getegid(), os.getgroups()) == before
+
+
+def test_the_owner_of_the_users_files_is_the_user(host, monkeypatch):
+    monkeypatch.setattr(engine, "installed_version", lambda: None)
+    host.write_files(Files("{}\n", None))
+    if os.geteuid() == 0:
+        os.chown(host.config_file, 1001, 1001)
+    assert host.problems({"icc": False}, None, True) == []
+
+
+def test_logs_are_remembered_for_each_user(host, tmp_path):
+    host.remember_logs({"log-driver": "json-file"}, {"log-driver": "local"})
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["log-defaults-alice.json"]
