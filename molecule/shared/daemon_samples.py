@@ -57,7 +57,6 @@ GROUPS: tuple[tuple[Config, ...], ...] = (
         {"log-driver": "local", "log-opts": {"max-size": "5m", "max-file": "2"}},
         {"log-driver": "json-file", "log-opts": {"max-size": "5m"}},
         {"log-opts": {"max-size": "1m", "max-file": "3"}},
-        {"log-driver": "journald"},
     ),
 )
 
