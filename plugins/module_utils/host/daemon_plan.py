@@ -69,6 +69,7 @@ class Request:
         may_start: whether a daemon that does not run is started.
         predicting: whether nothing may be changed (check mode).
         probe_timeout: seconds in which the daemon has to serve again.
+        coming_version: the release to judge by where packages are going to move the engine; empty takes the installed one.
     """
 
     settings: dict[str, t.Any]
@@ -78,6 +79,7 @@ class Request:
     may_start: bool = True
     predicting: bool = False
     probe_timeout: float = 90
+    coming_version: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,6 +217,8 @@ def make(host: Daemon, request: Request) -> Plan:
 
 
 def _version(host: Daemon, request: Request, warnings: list[str]) -> tuple[str | None, versions.Version]:
+    if request.coming_version:
+        return None, versions.parse(request.coming_version)
     reported = host.engine_version()
     if reported is not None:
         try:
