@@ -121,7 +121,7 @@ def keys() -> None:
     home = TOP / "gnupg"
     home.mkdir(mode=0o700, exist_ok=True)
     for name in ("maker", "mirror", "stranger"):
-        run("gpg", "--homedir", str(home), "--batch", "--passphrase", "", "--quick-generate-key", f"{name} <{name}@example.com>", "rsa3072", "sign", "never")
+        run("gpg", "--homedir", str(home), "--batch", "--passphrase", "", "--quick-generate-key", f"{name} <{name}@example.com>", "ed25519", "sign", "never")
         (TOP / "keys" / f"{name}.asc").write_text(run("gpg", "--homedir", str(home), "--armor", "--export", f"{name}@example.com"))
         listed = run("gpg", "--homedir", str(home), "--with-colons", "--list-keys", f"{name}@example.com")
         (TOP / "keys" / f"{name}.fpr").write_text(re.search(r"^fpr:+([0-9A-F]+):", listed, re.MULTILINE)[1] + "\n")

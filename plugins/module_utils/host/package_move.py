@@ -46,6 +46,8 @@ def run(outcome: Outcome, probe_timeout: float) -> Result:
     served = engine.serving_version()
     kept, warnings = _keep_way_back(outcome) if served else ([], [])
     held = [name for name, known in packages.known(_names(outcome.back)).items() if known.held] if kept else []
+    # systemd counts starts: after a few within a minute it would refuse the deliberate one (start-limit-hit).
+    systemd.reset_failed(UNIT)
     cursor = daemon.journal_cursor()
     reason = _transaction(outcome.command, start=served is not None)
     serving = None
@@ -100,6 +102,7 @@ def _back(outcome: Outcome, kept: t.Sequence[str], held: t.Sequence[str], served
     if not kept:
         return f"{reason}. It stays so: {before or 'the state before'} cannot be had any more; repair the new engine, or install the old packages by hand."
     command = packages.install_command((), _installed(new), kept)
+    systemd.reset_failed(UNIT)
     failed = _transaction(command, start=True)
     if failed:
         return (
