@@ -86,15 +86,12 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     files,
     package_options,
     package_plan,
-    package_sources,
 )
 
 
 def main():
     """Look, compare, judge, report."""
     module = AnsibleModule(argument_spec=package_options.ARGUMENTS, supports_check_mode=True)
-    if not package_sources.manager():
-        module.fail_json(msg="This host has neither apt nor dnf; install the engine yourself and leave out the role docker_engine.")
     try:
         found = package_plan.make(package_options.read(module.params))
     except (commands.CommandError, files.FileError) as error:

@@ -84,7 +84,6 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     files,
     package_options,
     package_plan,
-    package_sources,
     storage_options,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
@@ -94,8 +93,6 @@ def _judge_packages(params):
     """Return what forbids the packages, and the release that dockerd is going to have where they move it."""
     if not params["packages"]:
         return [], ""
-    if not package_sources.manager():
-        return [problems.Problem("packages", "this host has neither apt nor dnf; install the engine yourself and leave out the role docker_engine")], ""
     policy = {name: params["package_policy"].get(name) for name in package_options.POLICY if params["package_policy"].get(name) is not None}
     wanted = tuple(packages.Wanted(**{name: value for name, value in item.items() if value is not None}) for item in params["packages"])
     # The role that moves the engine judges its own settings; the daemon's are judged below.

@@ -15,7 +15,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import pack
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.package_closure import Package
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.packages import Known, PackagePlan, Policy, Wanted
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import package_files, version_move
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import package_files, package_sources, version_move
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
 
 
@@ -64,12 +64,27 @@ class Outcome:
         return bool(self.command) and (self.plan.moves_engine or bool(self.plan.remove) or "Dir::Etc::SourceList=/dev/null" in self.command)
 
 
+def unmanageable() -> Problem | None:
+    """Return why the engine's packages cannot be planned on this host, or None where they can."""
+    kind = package_sources.manager()
+    if kind == package_sources.APT:
+        return None
+    if kind == package_sources.DNF:
+        reason = "are managed by dnf, for which only the repository can be declared (docker_package_source)"
+    else:
+        reason = "are managed by neither apt nor dnf"
+    return Problem("packages", f"{reason}; install the engine yourself and leave out the role docker_engine")
+
+
 def make(request: Request) -> Outcome:
     """Look, plan, simulate and judge; nothing is changed.
 
     Raises:
         commands.CommandError, files.FileError: the host cannot be looked at.
     """
+    against = unmanageable()
+    if against is not None:
+        return Outcome(PackagePlan(), (against,))
     names = [package.name for package in request.wanted]
     known = host_packages.known([*names, *packages.rivals(names)])
     offered: list[Package] = []
@@ -96,8 +111,8 @@ def make(request: Request) -> Outcome:
             back = tuple(f"{name}={version}" for name, version in {**found.removed, **found.moved}.items())
     move = version_move.move_of(plan) if not plan.problems else None
     if move is not None:
-        against, notes = version_move.judge(move, names[0], request.settings, request.image_store)
-        problems += against
+        forbidden, notes = version_move.judge(move, names[0], request.settings, request.image_store)
+        problems += forbidden
     return Outcome(plan, tuple(problems), tuple(notes), command, back)
 
 

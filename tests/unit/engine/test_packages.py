@@ -108,7 +108,8 @@ def test_a_source_is_replaced_only_when_asked():
 
 
 def test_the_cli_follows_the_engine():
-    known = {"docker-ce": Known(OLD, NEW, (NEW, OLD)), "docker-ce-cli": Known(OLD, "5:29.0.0-1", ("5:29.0.0-1", NEW, OLD)), "containerd.io": Known("1.7", "2.1")}
+    known = {"docker-ce": Known(OLD, NEW, (NEW, OLD)), "containerd.io": Known("1.7", "2.1")}
+    known["docker-ce-cli"] = Known(OLD, "5:29.0.0-1", ("5:29.0.0-1", NEW, OLD))
     assert plan(*CE, known=known).install == (f"docker-ce={NEW}", f"docker-ce-cli={NEW}")
     known["docker-ce-cli"] = Known(OLD, "5:29.0.0-1", ("5:29.0.0-1", OLD))
     (problem,) = plan(*CE, known=known).problems
