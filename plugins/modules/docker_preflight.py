@@ -94,7 +94,7 @@ def _judge_packages(params):
     if not params["packages"]:
         return [], ""
     policy = {name: params["package_policy"].get(name) for name in package_options.POLICY if params["package_policy"].get(name) is not None}
-    wanted = tuple(packages.Wanted(**{name: value for name, value in item.items() if value is not None}) for item in params["packages"])
+    wanted = tuple(packages.Wanted(**{name: item[name] for name in package_options.PACKAGE if item.get(name) is not None}) for item in params["packages"])
     # The role that moves the engine judges its own settings; the daemon's are judged below.
     found = package_plan.make(package_plan.Request(wanted, packages.Policy(**policy), params["package_policy"].get("directory") or ""))
     return list(found.problems), packages.release(found.plan.engine_after) if found.plan.moves_engine else ""
