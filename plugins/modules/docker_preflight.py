@@ -26,6 +26,12 @@ options:
     type: list
     elements: dict
     default: []
+  package_policy:
+    description:
+      - What may happen to packages that are installed (C(upgrade), C(downgrade), C(replace)), and the C(directory) of the host that holds
+        them if they come from one, as M(bulkhead.docker.docker_package_set) takes it.
+    type: dict
+    default: {}
   settings:
     description:
       - The keys for daemon.json, as M(bulkhead.docker.docker_daemon_config) takes them; without any the daemon is not judged.
@@ -148,30 +154,27 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon_plan,
     facts,
     files,
+    package_options,
+    package_plan,
     rootless,
     seccomp_plan,
     security_modules,
     storage_options,
     user_daemon,
 )
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout
 
 
-def _package_problems(params):
-    wanted = [packages.Wanted(item["name"], item.get("version") or "", bool(item.get("optional")), bool(item.get("held", True))) for item in params["packages"]]
-    if not wanted:
-        return []
-    if not host_packages.apt_is_here():
-        return [
-            problems.Problem(
-                "packages",
-                "this host has no apt, and this release installs Debian's packages only; install the engine yourself and leave out the role docker_engine",
-            )
-        ]
-    known = host_packages.known([package.name for package in wanted] + list(packages.FOREIGN))
-    return list(packages.plan(wanted, known, upgrade=False).problems)
+def _judge_packages(params):
+    """Return what forbids the packages, and the release that dockerd is going to have where they move it."""
+    if not params["packages"]:
+        return [], ""
+    policy = {name: params["package_policy"].get(name) for name in package_options.POLICY if params["package_policy"].get(name) is not None}
+    wanted = tuple(packages.Wanted(**{name: item[name] for name in package_options.PACKAGE if item.get(name) is not None}) for item in params["packages"])
+    # The role that moves the engine judges its own settings; the daemon's are judged below.
+    found = package_plan.make(package_plan.Request(wanted, packages.Policy(**policy), params["package_policy"].get("directory") or ""))
+    return list(found.problems), packages.release(found.plan.engine_after) if found.plan.moves_engine else ""
 
 
 def _contradictions(params):
@@ -200,7 +203,7 @@ def _rootless_problems(params):
     return [*engine_rootless.layout_problems(names), *rootless.judge(engine_rootless.Request(**params["rootless"], predicting=True))]
 
 
-def _daemon_problems(params):
+def _daemon_problems(params, coming):
     wanted = params["rootless"]
     host = user_daemon.UserDaemon(accounts.find(wanted["user"], wanted["home"])) if wanted else Daemon()
     request = daemon_plan.Request(
@@ -209,6 +212,7 @@ def _daemon_problems(params):
         image_store=params["image_store"],
         # Users, ranges and packages are still to come.
         predicting=True,
+        coming_version=coming,
     )
     if not request.settings:
         return seccomp_plan.problems(Daemon(), request.seccomp_profile)
@@ -267,6 +271,7 @@ def main():
         argument_spec={
             **storage_options.ARGUMENTS,
             "packages": {"type": "list", "elements": "dict", "default": []},
+            "package_policy": {"type": "dict", "default": {}},
             "settings": {"type": "dict", "default": {}},
             "image_store": {"type": "str", "default": "overlay2", "choices": list(image_store.STORES)},
             "seccomp_profile": {"type": "raw", "default": daemon_plan.BUILTIN},
@@ -287,7 +292,8 @@ def main():
         told, wrong = preflight.accept(host.told, params["accept"])
         # The directories of a user's daemon are no filesystems of ours.
         planned = [] if params["rootless"] else request.plan().problems
-        reasons = [*host.refused, *wrong, *planned, *_rootless_problems(params), *_package_problems(params), *_daemon_problems(params)]
+        against_packages, coming = _judge_packages(params)
+        reasons = [*host.refused, *wrong, *planned, *_rootless_problems(params), *against_packages, *_daemon_problems(params, coming)]
     except (commands.CommandError, files.FileError) as error:
         module.fail_json(msg=f"{error}.")
     reasons = list(dict.fromkeys(reasons))

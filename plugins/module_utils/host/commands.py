@@ -32,7 +32,7 @@ def find(name: str) -> str | None:
     return shutil.which(name, path=_SYSTEM_PATH)
 
 
-def run(arguments: t.Sequence[str], timeout: float = 60, check: bool = True, stdin: str | None = None) -> CommandResult:
+def run(arguments: t.Sequence[str], timeout: float = 60, check: bool = True, stdin: str | None = None, cwd: str | None = None) -> CommandResult:
     """Run a tool and wait for it.
 
     Args:
@@ -40,6 +40,7 @@ def run(arguments: t.Sequence[str], timeout: float = 60, check: bool = True, std
         timeout: seconds after which it is killed.
         check: raise when the exit status is not 0.
         stdin: text given to it; without any it reads an empty input.
+        cwd: the directory it runs in.
 
     Raises:
         CommandError: the tool is missing, timed out, or failed while check is set.
@@ -56,6 +57,7 @@ def run(arguments: t.Sequence[str], timeout: float = 60, check: bool = True, std
             check=False,
             encoding="utf-8",
             errors="replace",
+            cwd=cwd,
         )
     except FileNotFoundError as error:
         raise CommandError(f"{arguments[0]} is not installed on this host") from error

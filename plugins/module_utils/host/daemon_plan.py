@@ -73,6 +73,7 @@ class Request:
         predicting: whether nothing may be changed (check mode).
         probe_timeout: seconds in which the daemon has to serve again.
         logs: what is asked about the logs of containers.
+        coming_version: the release to judge by where packages are going to move the engine; empty takes the installed one.
     """
 
     settings: dict[str, t.Any]
@@ -83,6 +84,7 @@ class Request:
     predicting: bool = False
     probe_timeout: float = 90
     logs: container_logs.Asked = container_logs.Asked()
+    coming_version: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,6 +267,8 @@ def _desired(
 
 
 def _version(host: Daemon, request: Request, warnings: list[str]) -> tuple[str | None, versions.Version]:
+    if request.coming_version:
+        return None, versions.parse(request.coming_version)
     reported = host.engine_version()
     if reported is not None:
         try:

@@ -72,6 +72,11 @@ def swarm_is_locked(root: str) -> bool:
         return False
 
 
+def layer_drivers(root: str) -> tuple[str, ...]:
+    """Return the graph drivers that hold layers below an effective root."""
+    return tuple(driver for driver in _GRAPH_DRIVERS if any(_is_layer(path) for path in _entries(root, driver)))
+
+
 def roots_below(data_root: str) -> list[str]:
     """Return a data-root and the remapped roots (<uid>.<gid>) that lie in it, as far as they exist."""
     remapped = [os.path.join(data_root, name) for name in sorted(_names(data_root)) if _REMAPPED.fullmatch(name)]

@@ -1,19 +1,28 @@
 # Copyright: The Bulkhead authors
 # SPDX-License-Identifier: Apache-2.0
-"""What dpkg and apt know of packages; reading only, ansible.builtin.apt does the changes.
+"""What dpkg and apt know of packages, and what they would do; reading only, tasks of the role do the changes.
 
 PRIVATE to the collection: no stability is promised to other users.
 """
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import os
+import re
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import packages
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files
 
 # dpkg's states of a package of which at most configuration files are there.
 _ABSENT = ("not-installed", "config-files")
+
+
+_POLICY = "/usr/sbin/policy-rc.d"
+_MOVED = re.compile(r"^Inst (?P<name>\S+) \[(?P<version>[^\]]+)\]", re.MULTILINE)
+_REMOVED = re.compile(r"^(?:Remv|Purg) (?P<name>\S+) \[(?P<version>[^\]]+)\]", re.MULTILINE)
 
 
 def apt_is_here() -> bool:
@@ -48,3 +57,78 @@ def known(names: t.Sequence[str]) -> dict[str, packages.Known]:
         if version or candidates.get(name):
             result[name] = packages.Known(version, candidates.get(name, ""), tuple(offered.get(name, ())), held, state)
     return result
+
+
+def install_command(install: t.Sequence[str], remove: t.Sequence[str], paths: t.Sequence[str] = ()) -> list[str]:
+    """Return the one transaction that installs, moves and removes packages.
+
+    Args:
+        install: ``name=version``, taken from the sources unless paths are given.
+        remove: names.
+        paths: files of packages that are installed instead, without any source and without the network.
+    """
+    options = {"DPkg::Lock::Timeout": "60", "Dpkg::Options::": "--force-confold"}
+    if paths:
+        options.update({"Dir::Etc::SourceList": "/dev/null", "Dir::Etc::SourceParts": "/dev/null", "Dir::Cache::pkgcache": "", "Dir::Cache::srcpkgcache": ""})
+    command = ["apt-get", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
+    command += ["--yes", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages", "install"]
+    return [*command, *(paths or install), *(f"{name}-" for name in remove)]
+
+
+class Simulation(t.NamedTuple):
+    """What a transaction would do: packages that go and that change, with their versions now, and why apt would refuse it."""
+
+    removed: dict[str, str]
+    moved: dict[str, str]
+    refusal: str
+
+
+def simulate(command: t.Sequence[str]) -> Simulation:
+    """Let apt say what a transaction would do."""
+    done = commands.run([command[0], "--simulate", *command[1:]], timeout=120, check=False)
+    if done.rc == 0:
+        return Simulation(_named(_REMOVED, done.stdout), _named(_MOVED, done.stdout), "")
+    needs = [" ".join(line.split()) for line in done.stdout.splitlines() if re.search(r" (?:Depends|Pre-Depends|Conflicts|Breaks): ", line)]
+    said = needs or [line[2:].strip() for line in done.stderr.splitlines() if line.startswith("E:")] or ["it gave no reason"]
+    return Simulation({}, {}, "refuses the transaction: " + "; ".join(said))
+
+
+def download(entries: t.Sequence[str], directory: str) -> list[str]:
+    """Fetch packages into a directory and return the paths of those that could be had, from a source or from apt's cache.
+
+    Args:
+        entries: ``name=version``.
+    """
+    found = []
+    for entry in entries:
+        name, _equals, version = entry.partition("=")
+        # apt writes the colon of an epoch so (apt-get(8), archives).
+        pattern = f"{name}_{version.replace(':', '%3a')}_*.deb"
+        for place in (directory, "/var/cache/apt/archives"):
+            held = sorted(glob.glob(os.path.join(glob.escape(place), pattern)))
+            if not held and place == directory:
+                commands.run(["apt-get", "--quiet", "-o", "APT::Sandbox::User=root", "download", entry], timeout=600, check=False, cwd=directory)
+                held = sorted(glob.glob(os.path.join(glob.escape(place), pattern)))
+            if held:
+                found.append(held[0])
+                break
+    return found
+
+
+@contextlib.contextmanager
+def nothing_started() -> t.Iterator[None]:
+    """Keep packages from starting their services for as long as this lasts (policy-rc.d: 101 forbids)."""
+    kept = _POLICY + ".kept"
+    if os.path.lexists(_POLICY):
+        os.rename(_POLICY, kept)
+    try:
+        files.write_text(_POLICY, "#!/bin/sh\nexit 101\n", mode=0o755)
+        yield
+    finally:
+        files.remove(_POLICY)
+        if os.path.lexists(kept):
+            os.rename(kept, _POLICY)
+
+
+def _named(pattern: re.Pattern[str], output: str) -> dict[str, str]:
+    return {match["name"].partition(":")[0]: match["version"] for match in pattern.finditer(output)}

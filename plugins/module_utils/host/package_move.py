@@ -1,0 +1,126 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""Carrying a move of the engine's packages out: one transaction, then the proof that the engine serves, or the way back.
+
+PRIVATE to the collection: no stability is promised to other users.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+import typing as t
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, engine, files, packages, systemd
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import STATE_DIRECTORY, UNIT, Daemon
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.package_plan import Outcome
+
+WAY_BACK = STATE_DIRECTORY + "/packages-before"
+_TRANSACTION_TIMEOUT = 1800.0
+
+
+class MoveError(Exception):
+    """The move failed; the message says why, and where the host stands now."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a move did: the version that answers, None where the engine did not run before and was not started."""
+
+    serving: str | None
+    warnings: tuple[str, ...] = ()
+
+
+def run(outcome: Outcome, probe_timeout: float) -> Result:
+    """Carry a plan out.
+
+    Args:
+        outcome: a plan without problems, with a command.
+        probe_timeout: seconds in which the new engine has to answer, if the old one did.
+
+    Raises:
+        MoveError: it could not be done; the packages are what they were, as far as they could be had.
+    """
+    daemon = Daemon()
+    served = engine.serving_version()
+    kept, warnings = _keep_way_back(outcome) if served else ([], [])
+    held = [name for name, known in packages.known(_names(outcome.back)).items() if known.held] if kept else []
+    # systemd counts starts: after a few within a minute it would refuse the deliberate one (start-limit-hit).
+    systemd.reset_failed(UNIT)
+    cursor = daemon.journal_cursor()
+    reason = _transaction(outcome.command, start=served is not None)
+    serving = None
+    if not reason and served:
+        serving = _await(probe_timeout)
+        if serving is None:
+            reason = f"the new engine does not serve within {probe_timeout:g} seconds: {daemon.journal_reason(cursor) or 'it gave no reason'}"
+    if reason:
+        raise MoveError(_back(outcome, kept, held, served, reason, probe_timeout))
+    return Result(serving, tuple(warnings))
+
+
+def _keep_way_back(outcome: Outcome) -> tuple[list[str], list[str]]:
+    files.ensure_directory(STATE_DIRECTORY, mode=0o700)
+    files.ensure_directory(WAY_BACK, mode=0o700)
+    paths = packages.download(outcome.back, WAY_BACK)
+    if len(paths) == len(outcome.back):
+        return paths, []
+    return [], [f"There is no way back to {', '.join(outcome.back)}: neither a package source nor apt's cache has all of them."]
+
+
+def _transaction(command: t.Sequence[str], start: bool) -> str:
+    """Run apt and return why it failed; an engine that did not serve is not started by its package."""
+    try:
+        with contextlib.nullcontext() if start else packages.nothing_started():
+            done = commands.run(["env", "DEBIAN_FRONTEND=noninteractive", *command], timeout=_TRANSACTION_TIMEOUT, check=False)
+    except commands.CommandError as error:
+        return str(error)
+    if done.rc == 0:
+        return ""
+    lines = done.stderr.splitlines()
+    said = [line for line in lines if line.startswith(("E:", "dpkg: error"))] or lines[-1:] or ["it gave no reason"]
+    return "the package manager failed: " + "; ".join(line.strip() for line in said)
+
+
+def _await(seconds: float) -> str | None:
+    deadline = time.monotonic() + seconds
+    while True:
+        serving = engine.serving_version()
+        # A daemon that ended and waits to be started again may answer in between.
+        if serving and systemd.is_active(UNIT):
+            return serving
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(1)
+
+
+def _back(outcome: Outcome, kept: t.Sequence[str], held: t.Sequence[str], served: str | None, reason: str, probe_timeout: float) -> str:
+    """Put the old packages back and return what to tell."""
+    new = [name for name in _names(outcome.plan.install) if name not in _names(outcome.back)]
+    before = ", ".join(outcome.back)
+    if not kept:
+        return f"{reason}. It stays so: {before or 'the state before'} cannot be had any more; repair the new engine, or install the old packages by hand."
+    command = packages.install_command((), _installed(new), kept)
+    systemd.reset_failed(UNIT)
+    failed = _transaction(command, start=True)
+    if failed:
+        return (
+            f"{reason}. Going back to {before} failed too ({failed}); the packages lie in {WAY_BACK}: "
+            f"install them with apt-get install --allow-downgrades {WAY_BACK}/*.deb."
+        )
+    if held:
+        commands.run(["apt-mark", "hold", *held], check=False)
+    systemd.reset_failed(UNIT)
+    systemd.start(UNIT)
+    serving = _await(probe_timeout)
+    state = f"which serves again as {serving}" if serving else f"which does not serve either, though it did before as {served}; see journalctl --unit {UNIT}"
+    return f"{reason}. The host is back at {before}, {state}."
+
+
+def _names(entries: t.Sequence[str]) -> list[str]:
+    return [entry.partition("=")[0] for entry in entries]
+
+
+def _installed(names: t.Sequence[str]) -> list[str]:
+    return [name for name, known in packages.known(names).items() if known.installed] if names else []

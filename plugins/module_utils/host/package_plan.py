@@ -1,0 +1,139 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""From what is wanted of the engine's packages to a plan that was simulated and judged: for the role and for preflight.
+
+PRIVATE to the collection: no stability is promised to other users.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing as t
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import package_closure, packages
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.package_closure import Package
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.packages import Known, PackagePlan, Policy, Wanted
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import package_files, package_sources, version_move
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        wanted: the set, the engine first.
+        policy: what may happen to packages that are installed.
+        directory: where the packages lie, when they come from no source; empty otherwise.
+        checksums: what sha256sum printed of them; empty where nobody says.
+        settings, image_store: what docker_daemon is going to manage.
+    """
+
+    wanted: tuple[Wanted, ...]
+    policy: Policy = Policy()
+    directory: str = ""
+    checksums: str = ""
+    settings: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    image_store: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A plan that was simulated and judged.
+
+    Attributes:
+        problems: all that forbids it.
+        notes: what has to be told before it happens.
+        command: the one transaction; empty while there is nothing to do, or while it is not known what.
+        back: ``name=version`` of all that the transaction changes, as it is now.
+        needs_move: whether the transaction is more than ansible.builtin.apt does: an engine that moves, packages that make
+            room for others, or a set that comes from a directory.
+    """
+
+    plan: PackagePlan
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
+
+    @property
+    def needs_move(self) -> bool:
+        """See the attributes."""
+        return bool(self.command) and (self.plan.moves_engine or bool(self.plan.remove) or "Dir::Etc::SourceList=/dev/null" in self.command)
+
+
+def unmanageable() -> Problem | None:
+    """Return why the engine's packages cannot be planned on this host, or None where they can."""
+    kind = package_sources.manager()
+    if kind == package_sources.APT:
+        return None
+    if kind == package_sources.DNF:
+        reason = "are managed by dnf, for which only the repository can be declared (docker_package_source)"
+    else:
+        reason = "are managed by neither apt nor dnf"
+    return Problem("packages", f"{reason}; install the engine yourself and leave out the role docker_engine")
+
+
+def make(request: Request) -> Outcome:
+    """Look, plan, simulate and judge; nothing is changed.
+
+    Raises:
+        commands.CommandError, files.FileError: the host cannot be looked at.
+    """
+    against = unmanageable()
+    if against is not None:
+        return Outcome(PackagePlan(), (against,))
+    names = [package.name for package in request.wanted]
+    known = host_packages.known([*names, *packages.rivals(names)])
+    offered: list[Package] = []
+    if request.directory:
+        offered = package_files.read(request.directory)
+        known = _from_directory(known, offered, names)
+    plan = packages.plan(request.wanted, known, request.policy)
+    problems = list(plan.problems)
+    if request.directory and request.checksums and offered:
+        problems += package_files.checksum_problems(request.directory, request.checksums)
+    if request.directory and os.path.isdir(request.directory):
+        problems += [Problem(name, f"is not in {request.directory}; put the package there") for name in plan.unknown]
+    command: tuple[str, ...] = ()
+    back = plan.back
+    notes: list[str] = []
+    if not problems and (plan.install or plan.remove) and not plan.unknown:
+        chosen: list[Package] = []
+        if request.directory:
+            chosen, problems = _closure(plan, offered)
+        if not problems:
+            command = tuple(host_packages.install_command(plan.install, plan.remove, [package.path for package in chosen]))
+            found = host_packages.simulate(command)
+            problems += [Problem("apt", found.refusal)] if found.refusal else packages.judge_simulation(plan, found.removed)
+            back = tuple(f"{name}={version}" for name, version in {**found.removed, **found.moved}.items())
+    move = version_move.move_of(plan) if not plan.problems else None
+    if move is not None:
+        forbidden, notes = version_move.judge(move, names[0], request.settings, request.image_store)
+        problems += forbidden
+    return Outcome(plan, tuple(problems), tuple(notes), command, back)
+
+
+def lines(plan: PackagePlan) -> list[str]:
+    """Return a plan in words, one line for each package that changes."""
+    return [*plan.changes, *(f"{name} not installed -> whatever the updated sources offer" for name in plan.unknown), *(f"hold {name}" for name in plan.hold)]
+
+
+def _from_directory(known: t.Mapping[str, Known], offered: t.Sequence[Package], names: t.Sequence[str]) -> dict[str, Known]:
+    """Return what is known when only the directory offers anything."""
+    result = {}
+    for name in {*known, *names}:
+        versions = [package.version for package in package_closure.newest_first(offered) if package.name == name]
+        found = known.get(name, Known())
+        if found.installed or versions:
+            result[name] = dataclasses.replace(found, candidate=versions[0] if versions else found.installed, available=tuple(versions))
+    return result
+
+
+def _closure(plan: PackagePlan, offered: t.Sequence[Package]) -> tuple[list[Package], list[Problem]]:
+    wanted = {tuple(entry.split("=", 1)) for entry in plan.install}
+    chosen = [package for package in offered if (package.name, package.version) in wanted]
+    gone = {*plan.remove, *(package.name for package in chosen)}
+    return package_closure.closure(chosen, offered, [package for package in package_files.installed() if package.name not in gone])
