@@ -4,7 +4,7 @@
 export SCENARIO COMMAND
 export PYTHONDONTWRITEBYTECODE = 1
 
-TARGETS := demo test lint unit sanity molecule bench build clean
+TARGETS := demo test lint unit sanity molecule bench docs build clean
 .PHONY: help $(TARGETS)
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make test       lint, unit, sanity and molecule"
 	@echo "make molecule   all scenarios; SCENARIO=name for one, COMMAND=converge to keep its hosts"
 	@echo "make bench      measurements"
+	@echo "make docs       pages of docs/ that are written from the collection's data"
 	@echo "make build      the collection's archive, in build/"
 	@echo "make clean      removes everything that the other targets made"
 

@@ -80,6 +80,15 @@ class Docker:
             self.attempt("volume", "rm", "--force", name)
 
 
+def for_test(host: t.Any, request: t.Any) -> t.Iterator[Docker]:
+    """Yield the engine to a test (`yield from` this in a fixture); what the test started goes when it ends."""
+    engine = Docker(host, request.node.originalname.replace("_", "-")[:40])
+    engine.wait_until_serving()
+    yield engine
+    engine.wait_until_serving()
+    engine.close()
+
+
 def used_percent(host: t.Any, path: str) -> int:
     """Return how full the filesystem of a path is, in percent of what anybody may use."""
     return int(host.check_output("df --output=pcent %s | tail -1", path).strip().rstrip("%"))

@@ -45,7 +45,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: One sentence for each problem, beginning with the key. Empty when there is none.
+  description:
+    - One sentence for each problem, beginning with the path of the key. Empty when there is none.
+    - Where the input is a text, the line stands before the path, as in C(daemon.json line 7, log-opts.max-file).
   type: list
   elements: str
   sample:
@@ -81,12 +83,16 @@ def daemon_config_problems(value, version=None, swarm=False):
             "daemon.json."
         )
     try:
-        config = daemon_json.parse(text)
+        document = daemon_json.read(text)
     except daemon_json.DaemonJsonError as error:
         return [f"daemon.json: {error}."]
-    return [
-        str(problem) for problem in daemon_config.problems(config, release, daemon_config.Context(swarm=bool(swarm)))
-    ]
+    found = daemon_config.problems(document.config, release, daemon_config.Context(swarm=bool(swarm)))
+    if isinstance(value, str):
+        unreadable = daemon_json.unreadable(text, release)
+        if unreadable:
+            return [f"daemon.json: {unreadable}."]
+        found = document.located(found, "daemon.json")
+    return [str(problem) for problem in found]
 
 
 class FilterModule:

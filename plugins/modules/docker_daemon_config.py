@@ -36,9 +36,21 @@ options:
     required: true
   seccomp_profile:
     description:
-      - V(builtin) for the engine's own profile, or a profile, as JSON text or as a dictionary.
-      - A profile is checked, written to C(/etc/docker/seccomp-bulkhead.json), and named by C(seccomp-profile).
-      - A profile that would switch the filter off, such as an empty object, is refused.
+      - V(builtin) for the engine's own profile.
+      - Or a dictionary with C(base=builtin), C(allow) and C(deny), two lists of system calls that are opened and closed in
+        the engine's own profile. What is denied goes before what is allowed. The profile is rendered for the installed
+        release of the engine, so an upgrade brings the fixes of its profile with it.
+      - An entry of these lists is the name of a system call, or a dictionary with C(name) or C(names), and any of C(args),
+        C(capabilities), C(architectures) and, for a denied call, C(errno), the error that it gets. Each of C(args) has
+        C(index), C(op) (V(eq), V(ne), V(lt), V(le), V(gt), V(ge) or V(masked_eq)), C(value) and, for V(masked_eq), with
+        the mask as C(value), C(value_two). Arguments, capabilities and architectures all have to apply.
+      - Or a profile in the engine's own form, as JSON text or as a dictionary. It is used as it is, so it misses what later
+        releases close.
+      - A profile is checked, written to C(/etc/docker/seccomp-bulkhead.json), and named by C(seccomp-profile). System calls
+        that libseccomp on the host does not know, rules that can never count, and a profile that would switch the filter
+        off are refused.
+      - After the restart a container of a few kilobytes tries several hundred system calls under the new profile, with
+        arguments that do nothing. Where it does not behave as the profile says, the old profile is put back.
     type: raw
     default: builtin
   image_store:
@@ -48,6 +60,14 @@ options:
       - What O(settings) says of the same keys goes before.
     type: str
     choices: [overlay2, containerd, '']
+    default: ''
+  selinux:
+    description:
+      - Whether containers get labels of SELinux (C(selinux-enabled)). V(auto) does it where the kernel enforces SELinux and
+        the policy for containers is installed, and sets nothing elsewhere; empty sets nothing.
+      - V(true) is refused where it would do nothing. What O(settings) says of the key goes before.
+    type: str
+    choices: [auto, 'true', 'false', '']
     default: ''
   restart:
     description:
@@ -61,10 +81,34 @@ options:
     description: Whether a daemon that is installed and does not run is started.
     type: bool
     default: true
+  log_budget:
+    description:
+      - What to do when the logs of containers could take more room than the filesystem that holds them has, or could
+        grow without end. V(warn) says so, V(enforce) refuses before anything is written, V(ignore) does not look.
+      - Containers from earlier that take too much, or log without end, are a warning also with V(enforce), because
+        only new settings help them.
+    type: str
+    choices: [warn, enforce, ignore]
+    default: warn
+  log_containers:
+    description:
+      - How many containers with the new log settings shall have room, beside those that exist.
+      - With V(0), existing containers are counted only in a run that changes the log settings, or with
+        O(log_budget=enforce).
+    type: int
+    default: 0
   config_file:
     description: The daemon's configuration file.
     type: path
     default: /etc/docker/daemon.json
+  rootless_user:
+    description:
+      - The user whose daemon is meant (rootless mode); see M(bulkhead.docker.docker_rootless). Empty means the daemon of root.
+      - Its configuration is C(~/.config/docker/daemon.json), whatever O(config_file) says, and what was set is remembered in
+        C(/var/lib/bulkhead/daemon-USER.json).
+      - What a user's daemon cannot do is refused before anything is written.
+    type: str
+    default: ''
   probe_timeout:
     description:
       - The seconds in which the daemon has to serve again after a start. What the old daemon needs to stop comes on top.
@@ -108,6 +152,22 @@ EXAMPLES = r"""
     settings: "{{ docker_daemon_settings }}"
     restart: defer
 
+- name: Open a system call for all containers, and close one for those that may not change ownership
+  bulkhead.docker.docker_daemon_config:
+    settings: {}
+    seccomp_profile:
+      base: builtin
+      allow:
+        - name: unshare
+          args:
+            - {index: 0, op: eq, value: 0x10000000}
+      deny:
+        - names: [add_key, keyctl, request_key]
+          errno: 38
+        - name: socket
+          args:
+            - {index: 0, op: eq, value: 16}
+
 - name: Use a seccomp profile of our own
   bulkhead.docker.docker_daemon_config:
     settings: {}
@@ -138,6 +198,28 @@ changes:
     recreate:
       description: Whether only containers that are created later get the new value.
       type: bool
+seccomp_changes:
+  description:
+    - What changes for containers that are made afterwards, by the system calls that open, close, or open in other cases.
+    - Each entry is the name of a call, with the case in which it is open, or the error that it gets, in brackets.
+  returned: success
+  type: dict
+  contains:
+    opened:
+      description: Calls that no container could make.
+      type: list
+      elements: str
+      sample: [keyctl, unshare (with CAP_NET_ADMIN)]
+    closed:
+      description: Calls that no container can make any more.
+      type: list
+      elements: str
+      sample: [chmod, io_uring_setup (error 38)]
+    changed:
+      description: Calls that are open in other cases than before.
+      type: list
+      elements: str
+      sample: [socket (only argument 0 is not 40)]
 action:
   description:
     - What was done to the daemon, V(none), V(start), V(reload), V(restart) or V(deferred).
@@ -211,6 +293,99 @@ recreate:
       description: What it lacks.
       type: list
       elements: str
+log_budget:
+  description:
+    - What the logs of containers can take in bytes, null when the log settings are those of an unknown plugin.
+    - A bound, not a product of max-size and max-file. It has the message that goes beyond a full file, the copy
+      that exists while a file is compressed, and the copy that the engine keeps for C(docker logs) when the driver
+      itself cannot be read.
+  returned: success
+  type: dict
+  contains:
+    driver:
+      description: The log driver of new containers.
+      type: str
+    mode:
+      description: V(blocking) or V(non-blocking).
+      type: str
+    per_container:
+      description: For one new container, null where nothing ends its logs.
+      type: int
+    containers:
+      description: How many were counted, existing and expected ones; null when nobody asked.
+      type: int
+    unlimited:
+      description: Names of existing containers whose logs nothing ends.
+      type: list
+      elements: str
+    total:
+      description: For all that were counted and whose logs end, null when nobody asked.
+      type: int
+    filesystem:
+      description: The mount point of the filesystem that holds the logs; null when the effective root is not known yet.
+      type: str
+    size:
+      description: The filesystem's size.
+      type: int
+    free:
+      description: What is free on it.
+      type: int
+    used:
+      description: What logs take already.
+      type: int
+    fits:
+      description: Whether all end, and RV(log_budget.total) fits into free and used; null when nobody asked.
+      type: bool
+log_delivery:
+  description: How the wanted log driver delivers; null when its settings are those of an unknown plugin.
+  returned: success
+  type: dict
+  contains:
+    mode:
+      description: V(blocking) or V(non-blocking).
+      type: str
+    buffer:
+      description: The bytes of messages that the engine keeps in memory for each container with V(non-blocking), else 0.
+      type: int
+    stalled:
+      description:
+        - What happens to a container's output while the receiver takes nothing, V(blocks) or V(drops); empty for none.
+      type: str
+    absent:
+      description: Whether a container that is started while the receiver is away, V(fails) or V(starts).
+      type: str
+    reads:
+      description: How C(docker logs) reads, V(native), V(cache) for the engine's own copy, or V(none).
+      type: str
+    remote:
+      description: Whether logs leave the host.
+      type: bool
+    remarks:
+      description: What a person should know.
+      type: list
+      elements: str
+log_settings:
+  description:
+    - Containers whose log settings differ from those of new ones, as far as containers were looked at.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The container's name.
+      type: str
+    driver:
+      description: Its log driver.
+      type: str
+    state:
+      description:
+        - V(former default) when it has what new containers once got, so that creating it again changes it, and
+          V(own setting) when it was given something else.
+      type: str
+    why:
+      description: What differs.
+      type: list
+      elements: str
 unapplied_keys:
   description:
     - Keys of the default bridge, such as C(icc), that the daemon does not use yet although it was restarted, because
@@ -231,14 +406,31 @@ effective_root:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store, seccomp
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store, log_budget
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    accounts,
     commands,
+    container_logs,
     daemon_plan,
     daemon_transaction,
     files,
+    seccomp_plan,
+    security_modules,
+    user_daemon,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
+
+
+def _daemon_of(module):
+    """Return the daemon of root or of the user, and the settings for it."""
+    params = module.params
+    if not params["rootless_user"]:
+        return Daemon(params["config_file"]), {**security_modules.daemon_settings(params["selinux"]), **params["settings"]}
+    account = accounts.find(params["rootless_user"])
+    if account.uid == 0 or (account.uid is None and not module.check_mode):
+        what = "is root" if account.uid == 0 else "does not exist on this host"
+        module.fail_json(msg=f"rootless_user: '{account.name}' {what}; name a user without privileges, whom the role docker_rootless has set up.")
+    return user_daemon.UserDaemon(account), user_daemon.settings_for(params["settings"], params["image_store"])
 
 
 def main():
@@ -248,9 +440,13 @@ def main():
             "settings": {"type": "dict", "required": True},
             "seccomp_profile": {"type": "raw", "default": daemon_plan.BUILTIN},
             "image_store": {"type": "str", "choices": list(image_store.STORES), "default": ""},
+            "selinux": {"type": "str", "choices": ["auto", "true", "false", ""], "default": ""},
             "restart": {"type": "str", "choices": ["auto", "defer"], "default": "auto"},
             "start": {"type": "bool", "default": True},
+            "log_budget": {"type": "str", "choices": list(log_budget.VERDICTS), "default": log_budget.WARN},
+            "log_containers": {"type": "int", "default": 0},
             "config_file": {"type": "path", "default": "/etc/docker/daemon.json"},
+            "rootless_user": {"type": "str", "default": ""},
             "probe_timeout": {"type": "int", "default": 90},
         },
         supports_check_mode=True,
@@ -258,28 +454,36 @@ def main():
     params = module.params
     if params["probe_timeout"] < 1:
         module.fail_json(msg=f"probe_timeout is {params['probe_timeout']}; give the daemon at least one second.")
-    host = Daemon(params["config_file"])
+    if params["log_containers"] < 0:
+        module.fail_json(msg=f"log_containers is {params['log_containers']}; give a number of containers, or 0.")
+    host, settings = _daemon_of(module)
     request = daemon_plan.Request(
-        settings=params["settings"],
-        seccomp_profile=seccomp.text_of(params["seccomp_profile"]),
+        settings=settings,
+        seccomp_profile=params["seccomp_profile"],
         image_store=params["image_store"],
         may_restart=params["restart"] == "auto",
         may_start=params["start"],
         predicting=module.check_mode,
         probe_timeout=float(params["probe_timeout"]),
+        logs=container_logs.Asked(params["log_budget"], params["log_containers"]),
     )
     try:
         plan, outcome = daemon_transaction.converge(host, request)
+        calls = seccomp_plan.changes(host, plan)
     except daemon_plan.DaemonError as error:
         module.fail_json(msg=str(error))
     except (commands.CommandError, files.FileError) as error:
         module.fail_json(msg=f"{error}.")
     for warning in outcome.warnings:
         module.warn(warning)
+    diff = daemon_transaction.differences(plan, host.config_file) if plan.changes or plan.interrupts else {}
+    if diff and str(calls):
+        diff["prepared"] += f"system calls: {calls}\n"
     module.exit_json(
         changed=outcome.changed,
         changes=[change.as_dict() for change in plan.changes],
-        diff=daemon_transaction.differences(plan, host.config_file) if plan.changes or plan.interrupts else {},
+        seccomp_changes=calls.as_dict(),
+        diff=diff,
         action=outcome.action,
         pending_restart=outcome.pending_restart,
         pending_keys=outcome.pending,
@@ -290,6 +494,7 @@ def main():
         reset_keys=sorted(plan.merged.reset),
         recreate=outcome.recreate,
         unapplied_keys=outcome.unapplied,
+        **plan.logs.as_returns(),
         engine_version=plan.reported_version,
         effective_root=plan.root,
     )

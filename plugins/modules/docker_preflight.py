@@ -13,6 +13,8 @@ description:
   - Looks at the kernel, cgroups, virtualisation, security modules, disks and the installed engine, and judges what is
     going to be asked of storage, engine and daemon by the same code that later does it.
   - Fails with every problem at once, each with what was found and what to do. Nothing is ever written.
+  - What works but ought to be known, and what could not be judged because a fact of the host could not be read, is
+    returned and shown as warnings.
 author:
   - The Bulkhead authors (@bulkhead)
 extends_documentation_fragment:
@@ -39,6 +41,55 @@ options:
     description: The seccomp profile, as M(bulkhead.docker.docker_daemon_config) takes it.
     type: raw
     default: builtin
+  selinux:
+    description: Whether containers get labels of SELinux, as M(bulkhead.docker.docker_daemon_config) takes it.
+    type: str
+    choices: [auto, 'true', 'false', '']
+    default: ''
+  accept:
+    description:
+      - Names of rows of the table of what excludes what (C(docs/preflight.md)) that are known of this host and not to be
+        told again.
+      - Rows that refuse cannot be accepted.
+    type: list
+    elements: str
+    default: []
+  rootless:
+    description:
+      - What a user's daemon needs (rootless mode), as M(bulkhead.docker.docker_rootless) takes it; without it the daemon is root's.
+      - O(layout) has to be empty then.
+    type: dict
+    suboptions:
+      user:
+        description: The user.
+        type: str
+        required: true
+      home:
+        description: The user's home directory.
+        type: path
+        required: true
+      data_root:
+        description: The directory of the daemon's data.
+        type: path
+        required: true
+      mount_point:
+        description: The filesystem without which the daemon must not start.
+        type: str
+        default: ''
+      controllers:
+        description: The resources on which containers must be able to have limits.
+        type: list
+        elements: str
+        choices: [cpu, cpuset, io, memory, pids]
+        default: [cpu, cpuset, io, memory, pids]
+      lowest_port:
+        description: The lowest port that containers will publish.
+        type: int
+        default: 1024
+      leave_rootful_data:
+        description: Whether data of root's daemon may stay behind.
+        type: bool
+        default: false
 """
 
 EXAMPLES = r"""
@@ -55,9 +106,27 @@ EXAMPLES = r"""
 
 RETURN = r"""
 facts:
-  description: What was found of the host, such as kernel, cgroup version, security modules and engine.
+  description:
+    - What was found of the host, such as kernel, cgroup version, security modules and engine.
+    - A fact that could not be read is null.
   returned: success
   type: dict
+told:
+  description: What works but ought to be known, by the name of its row; without what was accepted.
+  returned: success
+  type: dict
+  sample:
+    swarm-autolock: "swarm: is locked by autolock, so no reboot of this manager is unattended; keep the key at hand."
+unknown:
+  description: What could not be judged, because a fact of the host could not be read.
+  returned: success
+  type: list
+  elements: str
+problems:
+  description: Every reason to refuse.
+  returned: failure
+  type: list
+  elements: str
 """
 
 import dataclasses
@@ -68,18 +137,25 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     packages,
     preflight,
     problems,
-    seccomp,
+    versions,
 )
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import rootless as engine_rootless
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    accounts,
     commands,
     daemon_facts,
     daemon_plan,
     facts,
     files,
+    rootless,
+    seccomp_plan,
+    security_modules,
     storage_options,
+    user_daemon,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout
 
 
 def _package_problems(params):
@@ -116,21 +192,71 @@ def _contradictions(params):
     ]
 
 
+def _rootless_problems(params):
+    if not params["rootless"]:
+        return []
+    names = [str(entry.get("name")) for entry in params["layout"]]
+    return [*engine_rootless.layout_problems(names), *rootless.judge(engine_rootless.Request(**params["rootless"], predicting=True))]
+
+
 def _daemon_problems(params):
+    wanted = params["rootless"]
+    host = user_daemon.UserDaemon(accounts.find(wanted["user"], wanted["home"])) if wanted else Daemon()
     request = daemon_plan.Request(
-        settings=params["settings"],
-        seccomp_profile=seccomp.text_of(params["seccomp_profile"]),
+        settings=user_daemon.settings_for(params["settings"], params["image_store"]) if wanted else params["settings"],
+        seccomp_profile=params["seccomp_profile"],
         image_store=params["image_store"],
         # Users, ranges and packages are still to come.
         predicting=True,
     )
     if not request.settings:
-        return seccomp.problems(request.seccomp_profile) if request.seccomp_profile != daemon_plan.BUILTIN else []
+        return seccomp_plan.problems(Daemon(), request.seccomp_profile)
     try:
-        daemon_plan.make(Daemon(), request)
+        daemon_plan.make(host, request)
     except daemon_plan.Refused as refused:
         return [*_contradictions(params), *refused.problems]
     return _contradictions(params)
+
+
+def _pinned(params, version):
+    try:
+        return image_store.pinned(params["settings"], params["image_store"], version or versions.NEWEST_KNOWN)
+    except ValueError:
+        # The release cannot have that store, which the daemon's own judgement says.
+        return params["settings"]
+
+
+def _engine_version(found):
+    text = found.engine_version or found.coming_version
+    try:
+        return versions.parse(text) if text else None
+    except ValueError:
+        return None
+
+
+def _own_filesystems(entries, found):
+    """What the layout asks for; whether an existing filesystem has typed entries is seen only where it is mounted."""
+    made = {entry.name: entry.backend != "existing" for entry in entries}
+    seen = found.layers.type_entries if found.layers else None
+    return {entry.name: preflight.Filesystem(entry.fstype, entry.options, True if made[entry.name] else seen) for entry in entries}
+
+
+def _host_judgement(params, request, found):
+    version = _engine_version(found)
+    asked = preflight.Request(
+        config=_pinned(params, version),
+        userns_remap=bool(params["userns_remap"]),
+        mapping=request.mapping,
+        own=_own_filesystems(request.entries, found),
+        backends=tuple(entry.backend for entry in request.entries),
+    )
+    return preflight.judge(found, asked, version)
+
+
+def _layers_directory(params, request):
+    if params["image_store"] == "containerd":
+        return layout.place("containerd", params["data_root"], None).mount_point
+    return layout.place("overlay2", params["data_root"], request.mapping).mount_point
 
 
 def main():
@@ -142,24 +268,37 @@ def main():
             "settings": {"type": "dict", "default": {}},
             "image_store": {"type": "str", "default": "overlay2", "choices": list(image_store.STORES)},
             "seccomp_profile": {"type": "raw", "default": daemon_plan.BUILTIN},
+            "selinux": {"type": "str", "choices": ["auto", "true", "false", ""], "default": ""},
+            "accept": {"type": "list", "elements": "str", "default": []},
+            "rootless": {"type": "dict", "options": rootless.ARGUMENTS},
         },
         supports_check_mode=True,
     )
     params = module.params
+    if params["settings"]:
+        params["settings"] = {**security_modules.daemon_settings(params["selinux"]), **params["settings"]}
     try:
-        found = facts.gather(params["data_root"])
         request = storage_options.read(params)
-        asked = preflight.Request(
-            userns_remap=params["userns_remap"],
-            own_names=tuple(entry.name for entry in request.entries),
-            backends=tuple(entry.backend for entry in request.entries),
-        )
-        reasons = [*preflight.problems(found, asked), *request.plan().problems, *_package_problems(params), *_daemon_problems(params)]
+        with_firewall = params["settings"].get("firewall-backend") == "nftables"
+        found = facts.gather(params["data_root"], _layers_directory(params, request), with_firewall)
+        host = _host_judgement(params, request, found)
+        told, wrong = preflight.accept(host.told, params["accept"])
+        # The directories of a user's daemon are no filesystems of ours.
+        planned = [] if params["rootless"] else request.plan().problems
+        reasons = [*host.refused, *wrong, *planned, *_rootless_problems(params), *_package_problems(params), *_daemon_problems(params)]
     except (commands.CommandError, files.FileError) as error:
         module.fail_json(msg=f"{error}.")
+    reasons = list(dict.fromkeys(reasons))
     if reasons:
         module.fail_json(msg=problems.summary(reasons), problems=[str(problem) for problem in reasons])
-    module.exit_json(changed=False, facts=dataclasses.asdict(found))
+    for problem in [*told.values(), *host.unknown]:
+        module.warn(str(problem))
+    module.exit_json(
+        changed=False,
+        facts=dataclasses.asdict(found),
+        told={name: str(problem) for name, problem in told.items()},
+        unknown=[str(problem) for problem in host.unknown],
+    )
 
 
 if __name__ == "__main__":

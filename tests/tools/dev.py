@@ -15,6 +15,8 @@ import envs
 from results import Report
 from shell import ROOT, Timer, ToolError, must, say
 
+import docs
+
 CHECKS = {"lint": checks.lint, "unit": checks.unit, "sanity": checks.sanity, "molecule": checks.molecule}
 
 
@@ -42,6 +44,18 @@ def build() -> int:
     shutil.rmtree(ROOT / "build", ignore_errors=True)
     must("build", "Building the collection", ["ansible-galaxy", "collection", "build", "--output-path", "build"], envs.environment(core))
     say(f"built {', '.join(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob('build/*.tar.gz')))}")
+    return 0
+
+
+def docs_pages() -> int:
+    envs.link_checkout()
+    # The pages are written from pure code, which needs no environment of its own.
+    sys.path.insert(0, str(envs.COLLECTIONS))
+    for path, page in docs.PAGES.items():
+        text = page()
+        changed = not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != text
+        (ROOT / path).write_text(text, encoding="utf-8")
+        say(f"{path} {'written' if changed else 'is up to date'}")
     return 0
 
 
@@ -82,6 +96,7 @@ TARGETS = {
     "molecule": molecule,
     "build": build,
     "bench": bench,
+    "docs": docs_pages,
     "demo": demo,
     "clean": clean.everything,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lab_docker import Docker
+from lab_docker import for_test
 
 ROOT = "/var/lib/docker/100000.100000"
 
@@ -11,11 +11,7 @@ ROOT = "/var/lib/docker/100000.100000"
 @pytest.fixture
 def docker(host, request):
     """The engine of the host; containers and volumes of the test go when it ends."""
-    engine = Docker(host, request.node.originalname.replace("_", "-")[:40])
-    engine.wait_until_serving()
-    yield engine
-    engine.wait_until_serving()
-    engine.close()
+    yield from for_test(host, request)
 
 
 @pytest.fixture(scope="session")

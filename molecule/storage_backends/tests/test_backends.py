@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lab_docker import FILL, Docker, free_bytes, mounted, used_percent
+from lab_docker import FILL, for_test, free_bytes, mounted, used_percent
 from lab_runs import changed_tasks, runs
 
 REMAPPED = "/var/lib/docker/100000.100000"
@@ -25,11 +25,7 @@ def places(host):
 
 @pytest.fixture
 def docker(host, request):
-    engine = Docker(host, request.node.originalname.replace("_", "-")[:40])
-    engine.wait_until_serving()
-    yield engine
-    engine.wait_until_serving()
-    engine.close()
+    yield from for_test(host, request)
 
 
 def test_every_place_has_a_filesystem_of_its_own(host, places):

@@ -216,7 +216,7 @@ def _change(name: str, member: str, before: t.Any, after: t.Any, version: Versio
         return Change(path, masked(before), masked(after), RESTART)
     if not member and _means_the_same(key, before, after, version):
         return Change(path, masked(before), masked(after), LIVE)
-    apply = key.apply
+    apply = daemon_keys.apply_of(key, version)
     if name == "features":
         # SIGHUP replaces the whole map, but most switches are only looked at when the daemon starts.
         apply = daemon_keys.FEATURES.get(member, ("", RESTART))[1]

@@ -7,17 +7,26 @@ PRIVATE to the collection: no stability is promised to other users.
 This is on purpose stricter than ``dockerd --validate``, which accepts most of what later keeps the daemon from starting
 or is silently ignored (nested unknown sections, log options, address pools, drivers, contradictions between keys).
 Sources: moby daemon/config (Validate, findConfigurationConflicts), daemon/daemon_unix.go (verifyDaemonSettings),
-daemon/image_store_choice.go, and daemon/command/daemon_linux.go for userns-remap against the containerd image store.
+daemon/image_store_choice.go. Whole subsystems that exclude one another (swarm, image store, ...) are in exclusion_rows.py.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys, daemon_values, log_drivers
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
+    daemon_json,
+    daemon_keys,
+    daemon_values,
+    exclusion_rows,
+    exclusions,
+    log_drivers,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_values import Finding
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import Version, within
 
@@ -31,12 +40,15 @@ class Context:
         cgroup_driver: the driver that the engine chooses by itself, systemd or cgroupfs.
         cgroup_version: 1 or 2, or 0 where that is not known.
         open_files_limit: the most files that a container can be allowed to open, or 0 where dockerd may raise the limit.
+        selinux: enforcing, permissive or off, None where that is not known; selinux_policy: whether it knows containers.
     """
 
     swarm: bool = False
     cgroup_driver: str = "systemd"
     cgroup_version: int = 0
     open_files_limit: int = 0
+    selinux: str | None = None
+    selinux_policy: bool | None = None
 
 
 Config = t.Mapping[str, t.Any]
@@ -57,9 +69,9 @@ def problems(config: Config, version: Version, context: Context = Context()) -> 
     found: list[Problem] = []
     sound: dict[str, t.Any] = {}
     for name, value in config.items():
-        messages = _key_problems(name, value, version)
-        found += [Problem(name, message) for message in messages]
-        if not messages:
+        findings = _key_problems(name, value, version)
+        found += [Problem(daemon_json.path_text((name, *path)), message) for path, message in findings]
+        if not findings:
             sound[name] = value
     # What relates keys to each other looks only at values that are right in themselves: one mistake, one message.
     for rule in _RULES:
@@ -67,29 +79,41 @@ def problems(config: Config, version: Version, context: Context = Context()) -> 
     return found
 
 
-def _key_problems(name: str, value: t.Any, version: Version) -> list[str]:
-    if name in daemon_keys.NEVER_READ:
-        return [f"has no effect in daemon.json: {daemon_keys.NEVER_READ[name]}"]
-    key = KEYS.get(name)
-    if key is None:
-        return [_unknown(name, value, version)]
-    if not within(version, key.since):
-        return [f"came with Docker {key.since}, but {version} is installed; remove it or upgrade the engine"]
-    if not key.known_to(version):
-        return [
-            f"left with Docker {key.removed}, and {version} is installed; remove it"
-            + (f": {key.note}" if key.note else "")
-        ]
-    wrong = daemon_values.kind_problem(key.kind, value)
+def _key_problems(name: str, value: t.Any, version: Version) -> list[Finding]:
+    known = _unusable(name, value, version)
+    if known:
+        return [Finding((), known)]
+    key = KEYS[name]
     # The messages about log options name the option, so only the shape of the whole is judged here.
-    if wrong and not (name == "log-opts" and isinstance(value, dict)):
-        return [wrong]
+    if not (name == "log-opts" and isinstance(value, dict)):
+        wrong = list(daemon_values.kind_findings(key.kind, value))
+        if wrong:
+            return wrong
     if key.choices and value not in key.choices:
         return [
-            f"is {daemon_values.describe(value)}, but only "
-            f"{', '.join(choice or '(empty)' for choice in key.choices)} exist"
+            Finding(
+                (),
+                f"is {daemon_values.describe(value)}, but only "
+                f"{', '.join(choice or '(empty)' for choice in key.choices)} exist",
+            )
         ]
-    return key.check(value) if key.check else []
+    return list(key.check(value, version)) if key.check else []
+
+
+def _unusable(name: str, value: t.Any, version: Version) -> str:
+    """Return why a release does not read a key at all, or an empty string."""
+    if name in daemon_keys.NEVER_READ:
+        return f"has no effect in daemon.json: {daemon_keys.NEVER_READ[name]}"
+    key = KEYS.get(name)
+    if key is None:
+        return _unknown(name, value, version)
+    if not within(version, key.since):
+        return f"came with Docker {key.since}, but {version} is installed; remove it or upgrade the engine"
+    if not key.known_to(version):
+        return f"left with Docker {key.removed}, and {version} is installed; remove it" + (
+            f": {key.note}" if key.note else ""
+        )
+    return ""
 
 
 def _unknown(name: str, value: t.Any, version: Version) -> str:
@@ -99,8 +123,8 @@ def _unknown(name: str, value: t.Any, version: Version) -> str:
     inner = [field for field in value if field in KEYS] if isinstance(value, dict) else []
     if inner:
         return (
-            f"is no section of daemon.json, and the keys in it ({', '.join(inner)}) would be ignored; "
-            "move them to the top level"
+            f"is no section of daemon.json, and of the keys in it ({', '.join(inner)}) dockerd applies the switches and "
+            "ignores the rest without a word; move them to the top level"
         )
     near = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=1, cutoff=0.7)
     singular = next((key.name for key in KEYS.values() if name and key.flag == name and key.known_to(version)), "")
@@ -137,12 +161,6 @@ def _image_store(config: Config, version: Version, _context: Context) -> t.Itera
     store = config.get("features", {}).get("containerd-snapshotter")
     span = daemon_keys.GRAPH_DRIVERS.get(driver)
     known = ", ".join(name for name, span in daemon_keys.GRAPH_DRIVERS.items() if within(version, *span))
-    if store is True and config.get("userns-remap"):
-        yield Problem(
-            "userns-remap",
-            "cannot be combined with features.containerd-snapshotter true; set the feature to false, or do without "
-            "remapping",
-        )
     if store is True and driver:
         if span is not None and driver not in daemon_keys.SNAPSHOTTERS:
             yield Problem(
@@ -194,15 +212,18 @@ def _cgroups(config: Config, _version: Version, context: Context) -> t.Iterator[
         )
 
 
-def _realtime(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
-    for name in ("cpu-rt-period", "cpu-rt-runtime"):
-        if config.get(name) and context.cgroup_version == 2:
-            yield Problem(
-                name, "works only with cgroup v1, and this host has v2, with which dockerd does not start; remove it"
-            )
+def _excluded(config: Config, version: Version, context: Context) -> t.Iterator[Problem]:
+    """What excludes what, as far as it takes no more of the host than the context: the rows say it."""
+    known = exclusion_rows.asked_of_daemon(config, version)
+    known["swarm"] = context.swarm
+    known["cgroup_version"] = context.cgroup_version or None
+    known["selinux"] = context.selinux
+    known["selinux_policy"] = context.selinux_policy
+    rows = exclusion_rows.by(exclusions.BY_DAEMON)
+    yield from exclusions.judge(rows, known, version, exclusion_rows.DIMENSIONS).refused
 
 
-def _network(config: Config, version: Version, context: Context) -> t.Iterator[Problem]:
+def _network(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
     ip6tables = config.get("ip6tables", daemon_keys.default_of(KEYS["ip6tables"], version))
     if config.get("icc") is False and config.get("iptables") is False:
         yield Problem(
@@ -234,15 +255,43 @@ def _network(config: Config, version: Version, context: Context) -> t.Iterator[P
             "host-gateway-ip",
             "is the old name of host-gateway-ips, and dockerd does not start with both; keep host-gateway-ips",
         )
-    if (
-        config.get("firewall-backend") == "nftables"
-        and context.swarm
-        and not config.get("features", {}).get("swarm-nftables")
-    ):
+
+
+def _default_bridge(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
+    if config.get("ipv6") and not config.get("fixed-cidr-v6") and not within(version, "27.0"):
         yield Problem(
-            "firewall-backend",
-            "is nftables on a node of a swarm, with which dockerd does not start; use iptables or leave the swarm",
+            "ipv6",
+            f"needs fixed-cidr-v6 on Docker {version}, or dockerd does not start; name a subnet, such as fd00:26::/64",
         )
+    # With live-restore dockerd leaves the bridge alone while containers run: such a mistake waits for the next boot.
+    for address, inside in (("bip", ("fixed-cidr", "default-gateway")), ("bip6", ("fixed-cidr-v6", "default-gateway-v6"))):
+        if not config.get(address):
+            continue
+        network = ipaddress.ip_interface(config[address]).network
+        for name in inside:
+            part = ipaddress.ip_interface(config[name]).network if config.get(name) else network
+            if part.version != network.version or not part.subnet_of(network):  # type: ignore[arg-type]
+                yield Problem(
+                    name,
+                    f"is {config[name]}, which lies outside of {network}, the network of {address}, and dockerd does not start so; "
+                    f"choose one inside, or change {address}",
+                )
+    if config.get("mtu") and not 68 <= config["mtu"] <= 65535:
+        yield Problem("mtu", f"is {config['mtu']}, but a bridge carries packets of 68 to 65535 bytes; try 1500")
+
+
+def _devices(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
+    # A preview until 28.2, then switched on unless it is switched off (moby cmd/dockerd/daemon.go).
+    if config.get("cdi-spec-dirs") and not config.get("features", {}).get("cdi", within(version, "28.2")):
+        yield Problem(
+            "cdi-spec-dirs",
+            f"is ignored by Docker {version} as long as features.cdi is not true; set it, or remove the key",
+        )
+
+
+def _discovery(config: Config, _version: Version, _context: Context) -> t.Iterator[Problem]:
+    if config.get("cluster-advertise") and not config.get("cluster-store"):
+        yield Problem("cluster-advertise", "needs cluster-store, and dockerd does not start without; use swarm mode")
 
 
 def _ulimits(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
@@ -288,14 +337,6 @@ def _runtimes(config: Config, version: Version, _context: Context) -> t.Iterator
         )
 
 
-def _swarm(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
-    if context.swarm and config.get("live-restore"):
-        yield Problem(
-            "live-restore",
-            "is true on a node of a swarm, and dockerd does not start so; set it to false or leave the swarm",
-        )
-
-
 def _seccomp(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
     if config.get("seccomp-profile") in ("builtin", "") and "seccomp-profile" in config and not within(version, "23.0"):
         yield Problem(
@@ -320,12 +361,14 @@ _RULES: tuple[_Rule, ...] = (
     _features,
     _image_store,
     _cgroups,
-    _realtime,
+    _excluded,
     _network,
+    _default_bridge,
+    _devices,
+    _discovery,
     _ulimits,
     _listeners,
     _runtimes,
-    _swarm,
     _seccomp,
     _plugins,
 )

@@ -14,9 +14,10 @@ import datetime
 import re
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys, log_containers
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import same
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.log_budget import LogConfig
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import parse_size
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import Version, within
@@ -160,6 +161,7 @@ def stale_containers(
     inspected: t.Iterable[t.Mapping[str, t.Any]],
     config: Config,
     since: t.Mapping[str, float],
+    former_logs: t.Sequence[LogConfig] = (),
 ) -> list[dict[str, t.Any]]:
     """Return the containers that were made before a setting that only new containers get.
 
@@ -167,6 +169,7 @@ def stale_containers(
         inspected: answers of ``GET /containers/<id>/json``.
         config: the configuration in force.
         since: when each key got its present value, in seconds since the epoch.
+        former_logs: the log settings that new containers got before.
 
     Returns:
         One entry for each such container: name, and why, a list of sentences.
@@ -181,7 +184,8 @@ def stale_containers(
             for key, moment in since.items()
             if created < moment and key in KEYS and KEYS[key].reaches == daemon_keys.CREATED
         ]
-        why = [
+        why = _logs(container, config, former_logs) if {"log-driver", "log-opts"} & set(older) else []
+        why += [
             message
             for message in (_why(key, container.get("HostConfig") or {}, config) for key in sorted(older))
             if message
@@ -202,15 +206,13 @@ def outlived(inspected: t.Iterable[t.Mapping[str, t.Any]], started: float) -> li
     return sorted(found)
 
 
+def _logs(container: t.Mapping[str, t.Any], config: Config, formers: t.Sequence[LogConfig]) -> list[str]:
+    own, default = log_containers.of_container(container), log_containers.default_of(config)
+    former = log_containers.state(own, default, formers) == log_containers.FORMER
+    return log_containers.differences(own, default) if former else []
+
+
 def _why(key: str, host_config: t.Mapping[str, t.Any], config: Config) -> str:
-    log = host_config.get("LogConfig") or {}
-    driver = config.get("log-driver", "json-file")
-    if key == "log-driver":
-        return f"it logs through {log.get('Type')}, the default is {driver}" if log.get("Type") != driver else ""
-    if key == "log-opts":
-        own = log.get("Config") or {}
-        differ = [name for name, value in config.get("log-opts", {}).items() if own.get(name) != value]
-        return f"it was made before {', '.join(differ)} of log-opts" if log.get("Type") == driver and differ else ""
     fields = {
         "default-shm-size": "ShmSize",
         "default-ipc-mode": "IpcMode",

@@ -19,6 +19,8 @@ _FINAL = (
 _FIELD = re.compile(r'\b(?P<name>level|msg|error)=(?P<value>"(?:[^"\\]|\\.)*"|\S+)')
 _SYSTEMD = re.compile(
     r"^(docker\.service|Starting|Stopping|Stopped|Started|Failed to start|Dependency failed|Scheduled)\b"
+    # What runs a user's daemon says only that it ended; the shell of its script traces every command.
+    r"|^\[rootlesskit:|^\++ "
 )
 
 
@@ -42,8 +44,12 @@ def reason(lines: t.Sequence[str]) -> str:
 
 
 def verdict(lines: t.Sequence[str]) -> str:
-    """Return systemd's own last word about the unit, such as ``Failed with result 'timeout'``; empty when there is none."""
-    return next((_trimmed(line) for line in reversed(lines) if "ailed" in line), "")
+    """Return systemd's own last word about the unit, such as ``start operation timed out``; empty when there is none."""
+    for word in ("timed out", "Failed with result", "ailed"):
+        for line in reversed(lines):
+            if word in line:
+                return _trimmed(line)
+    return ""
 
 
 def _message(line: str) -> tuple[str, str]:

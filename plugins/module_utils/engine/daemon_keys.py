@@ -35,6 +35,8 @@ BRIDGE = "bridge"
 STARTED = "started"
 CREATED = "created"
 NETWORKS = "networks"
+#: The key has no flag of its own.
+NO_FLAG = "(none)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,17 +46,20 @@ class Key:
     Attributes:
         kind: what the value is; one of the kinds of daemon_values.KINDS.
         default: the engine's own value where the key is absent; None where it has none or computes it.
-        apply: RELOAD or RESTART.
+        default_since: for keys whose default changed, the release and the new default; see also default_of.
+        apply: RELOAD or RESTART; see also apply_of.
+        reload_until: for keys that can be reloaded, the release from which they no longer can.
         absent: KEEPS or RESETS, for keys that can be reloaded.
         reset: for keys that can be reloaded, the value to write so that SIGHUP brings the default back; None where it
             depends on the host.
         reaches: DAEMON, BRIDGE, STARTED, CREATED or NETWORKS.
         since, removed: the releases that brought and dropped the key; empty for before 20.10 and for never.
-        flag: dockerd's long flag for the same setting, without dashes; empty where it is the key's name.
+        flag: dockerd's long flag for the same setting, without dashes; empty where it is the key's name, NO_FLAG where
+            there is none.
         short: dockerd's short flag, one letter.
         members: whether the value is a map whose members may belong to different owners.
         choices: the only values, where there are few.
-        check: finds what the kind cannot: called with the value, returns sentences.
+        check: finds what the kind cannot: called with the value and the release, yields findings.
         note: why the key is refused on releases without it.
     """
 
@@ -65,13 +70,15 @@ class Key:
     absent: str = KEEPS
     reset: t.Any = None
     reaches: str = DAEMON
+    reload_until: str = ""
     since: str = ""
     removed: str = ""
     flag: str = ""
     short: str = ""
+    default_since: tuple[str, t.Any] | None = None
     members: bool = False
     choices: tuple[str, ...] = ()
-    check: t.Callable[[t.Any], list[str]] | None = None
+    check: values.Check | None = None
     note: str = ""
 
     def known_to(self, version: Version) -> bool:
@@ -105,16 +112,30 @@ _ENTRIES = (
     Key("experimental", values.BOOL, False),
     Key("features", values.BOOL_MAP, {}, RELOAD, RESETS, {}, members=True, flag="feature"),
     Key("metrics-addr", values.STRING, "", check=values.check_metrics),
-    Key("min-api-version", values.STRING, since="29.0", check=values.check_min_api),
+    Key(
+        "min-api-version",
+        values.STRING,
+        "1.44",
+        since="29.0",
+        flag=NO_FLAG,
+        default_since=("29.3", "1.40"),
+        check=values.check_min_api,
+    ),
     Key("authorization-plugins", values.STRINGS, [], RELOAD, RESETS, [], flag="authorization-plugin"),
-    Key("node-generic-resources", values.STRINGS, [], flag="node-generic-resource"),
+    Key(
+        "node-generic-resources",
+        values.STRINGS,
+        [],
+        flag="node-generic-resource",
+        check=values.check_resources,
+    ),
     Key("swarm-default-advertise-addr", values.STRING, ""),
     Key("proxies", values.STRUCTURED, since="23.0", check=values.check_proxies),
-    Key("rootless", values.BOOL, False),
+    Key("rootless", values.BOOL, False, check=values.check_rootless),
     Key("selinux-enabled", values.BOOL, False),
     Key("live-restore", values.BOOL, False, RELOAD, reset=False),
-    Key("shutdown-timeout", values.INT, 15, RELOAD, reset=15),
-    Key("oom-score-adjust", values.INT, removed="26.0", note="set OOMScoreAdjust= in the unit instead"),
+    Key("shutdown-timeout", values.INT, 15, RELOAD, reset=15, check=values.check_not_zero),
+    Key("oom-score-adjust", values.INT, removed="26.0", check=values.check_oom_score, note="set OOMScoreAdjust= in the unit instead"),
     # Registries and transfers.
     Key(
         "insecure-registries",
@@ -134,26 +155,27 @@ _ENTRIES = (
         flag="registry-mirror",
         check=values.check_mirrors,
     ),
-    Key("max-concurrent-downloads", values.COUNT, 3, RELOAD, RESETS, 3),
-    Key("max-concurrent-uploads", values.COUNT, 5, RELOAD, RESETS, 5),
-    Key("max-download-attempts", values.COUNT, 5, RELOAD, RESETS, 5),
+    Key("max-concurrent-downloads", values.COUNT, 3, RELOAD, RESETS, 3, check=values.check_not_zero),
+    Key("max-concurrent-uploads", values.COUNT, 5, RELOAD, RESETS, 5, check=values.check_not_zero),
+    Key("max-download-attempts", values.COUNT, 5, RELOAD, RESETS, 5, check=values.check_not_zero),
     Key(
         "allow-nondistributable-artifacts",
         values.STRINGS,
         [],
         RELOAD,
         reset=[],
+        reload_until="28.0",
         removed="28.1",
         note="the engine ignores it: artifacts are always pushed",
     ),
     # Storage and runtimes.
     Key("storage-driver", values.STRING, "", short="s"),
-    Key("storage-opts", values.STRINGS, [], flag="storage-opt"),
+    Key("storage-opts", values.STRINGS, [], flag="storage-opt", check=values.check_storage_options),
     Key("containerd", values.STRING, ""),
-    Key("containerd-namespace", values.STRING, "moby"),
+    Key("containerd-namespace", values.STRING, "moby", check=values.check_namespace),
     Key("cri-containerd", values.BOOL, False),
-    Key("builder", values.STRUCTURED, check=values.check_builder),
-    Key("cdi-spec-dirs", values.STRINGS, since="25.0", flag="cdi-spec-dir"),
+    Key("builder", values.STRUCTURED, flag=NO_FLAG, check=values.check_builder),
+    Key("cdi-spec-dirs", values.STRINGS, ["/etc/cdi", "/var/run/cdi"], since="25.0", flag="cdi-spec-dir"),
     Key("nri-opts", values.STRUCTURED, None, RELOAD, RESETS, {}, since="29.2", flag="nri-opts", check=values.check_nri),
     Key("runtimes", values.STRUCTURED, {}, RELOAD, reset={}, members=True, flag="add-runtime", check=values.check_runtimes),
     Key("default-runtime", values.STRING, "runc", RELOAD, reset="runc", reaches=CREATED),
@@ -179,24 +201,24 @@ _ENTRIES = (
     Key("default-shm-size", values.SIZE, "64M", RELOAD, reset="64M", reaches=CREATED),
     Key("default-ipc-mode", values.STRING, "private", RELOAD, reset="private", reaches=CREATED, choices=("private", "shareable")),
     Key("default-cgroupns-mode", values.STRING, None, RELOAD, reaches=CREATED, choices=("private", "host")),
-    Key("default-stop-timeout", values.INT, 10, RELOAD, reset=10, since="29.7", reaches=CREATED),
+    Key("default-stop-timeout", values.INT, 10, RELOAD, reset=10, since="29.7", reaches=CREATED, check=values.check_not_zero),
     Key("log-driver", values.STRING, "json-file", reaches=CREATED),
     Key("log-opts", values.STRING_MAP, {}, flag="log-opt", reaches=CREATED),
     # Network.
     Key("bridge", values.STRING, "", short="b", reaches=BRIDGE),
-    Key("bip", values.CIDR, "", reaches=BRIDGE),
-    Key("bip6", values.CIDR, "", since="28.0", reaches=BRIDGE),
+    Key("bip", values.CIDR, "", reaches=BRIDGE, check=values.check_bridge_address),
+    Key("bip6", values.CIDR, "", since="28.0", reaches=BRIDGE, check=values.check_ipv6_network),
     Key("fixed-cidr", values.CIDR, "", reaches=BRIDGE),
-    Key("fixed-cidr-v6", values.CIDR, "", reaches=BRIDGE),
+    Key("fixed-cidr-v6", values.CIDR, "", reaches=BRIDGE, check=values.check_ipv6_network),
     Key("default-gateway", values.IP, "", reaches=BRIDGE),
     Key("default-gateway-v6", values.IP, "", reaches=BRIDGE),
-    Key("mtu", values.COUNT, 1500, reaches=BRIDGE),
-    Key("network-control-plane-mtu", values.COUNT, 1500),
+    Key("mtu", values.COUNT, 1500, reaches=BRIDGE, check=values.check_not_zero),
+    Key("network-control-plane-mtu", values.COUNT, 1500, check=values.check_not_zero),
     Key("ip", values.IP, "0.0.0.0", reaches=BRIDGE),
     Key("icc", values.BOOL, True, reaches=BRIDGE),
     Key("ipv6", values.BOOL, False, reaches=BRIDGE),
     Key("iptables", values.BOOL, True),
-    Key("ip6tables", values.BOOL),
+    Key("ip6tables", values.BOOL, False, default_since=("27.0", True)),
     Key("ip-forward", values.BOOL, True),
     Key("ip-forward-no-drop", values.BOOL, False, since="28.0"),
     Key("ip-masq", values.BOOL, True, reaches=BRIDGE),
@@ -225,9 +247,9 @@ _ENTRIES = (
     Key("network-diagnostic-port", values.COUNT, 0, RELOAD, RESETS, 0, check=values.check_port),
     Key("dns", values.IPS, [], reaches=STARTED),
     Key("dns-opts", values.STRINGS, [], flag="dns-opt", reaches=STARTED),
-    Key("dns-search", values.STRINGS, [], reaches=STARTED),
+    Key("dns-search", values.STRINGS, [], reaches=STARTED, check=values.check_search_domains),
     Key("host-gateway-ip", values.IP),
-    Key("host-gateway-ips", values.IPS, since="28.0", flag="host-gateway-ip"),
+    Key("host-gateway-ips", values.IPS, since="28.0", flag="host-gateway-ip", check=values.check_gateways),
     # Gone.
     Key("graph", values.PATH, removed="24.0", note="use data-root"),
     Key(
@@ -301,9 +323,14 @@ SNAPSHOTTERS = (
 
 def default_of(key: Key, version: Version) -> t.Any:
     """Return what an absent key means to a release, or None where the engine computes it."""
-    if key.name == "ip6tables":
-        return within(version, "27.0")
+    if key.default_since and within(version, key.default_since[0]):
+        return key.default_since[1]
     return key.default
+
+
+def apply_of(key: Key, version: Version) -> str:
+    """Return RELOAD or RESTART: how a change of a key gets to a daemon of a release."""
+    return RESTART if key.reload_until and within(version, key.reload_until) else key.apply
 
 
 def reset_value(key: Key, version: Version, cgroup_version: int = 0) -> t.Any:
@@ -317,7 +344,7 @@ def reset_value(key: Key, version: Version, cgroup_version: int = 0) -> t.Any:
         version: of the engine that runs.
         cgroup_version: 1 or 2, which decides the default of default-cgroupns-mode; 0 where it is not known.
     """
-    if key.apply != RELOAD or not key.known_to(version):
+    if apply_of(key, version) != RELOAD or not key.known_to(version):
         return None
     if key.name == "default-cgroupns-mode":
         return {1: "host", 2: "private"}.get(cgroup_version)

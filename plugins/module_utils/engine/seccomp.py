@@ -42,6 +42,9 @@ _OPERATORS = (
     "SCMP_CMP_MASKED_EQ",
 )
 _SYSCALL = re.compile(r"[a-z_][a-z0-9_]*")
+_KERNEL = re.compile(r"\d{1,3}\.\d{1,3}")
+#: The largest number that a call may return as an error (linux/err.h).
+LARGEST_ERRNO = 4095
 
 
 def text_of(given: t.Any) -> str:
@@ -76,6 +79,8 @@ def problems(text: str, where: str = "seccomp_profile") -> list[Problem]:
         found.append(
             Problem(where, "the profile holds both archMap and architectures, with which no container starts; keep one")
         )
+    found += [Problem(where, f"the profile {message}") for message in _errno("defaultErrnoRet", profile.get("defaultErrnoRet"))]
+    found += [Problem(where, message) for message in _architectures(profile)]
     rules = profile.get("syscalls")
     if not isinstance(rules, list) or not rules:
         found.append(
@@ -114,6 +119,21 @@ def _default_action(profile: dict[str, t.Any], where: str) -> list[Problem]:
     return [Problem(where, f"the profile's defaultAction is {action!r}, which is unknown; set it to SCMP_ACT_ERRNO")]
 
 
+def _architectures(profile: dict[str, t.Any]) -> list[str]:
+    found = []
+    entries = profile.get("archMap") or []
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("architecture"), str)
+        and _words(entry.get("subArchitectures") or [])
+        for entry in entries
+    ):
+        found.append("the profile's archMap is not a list of objects with architecture and subArchitectures")
+    if not _words(profile.get("architectures") or []):
+        found.append("the profile's architectures are not a list of words")
+    return found
+
+
 def _rule(rule: t.Any) -> list[str]:
     if not isinstance(rule, dict):
         return ["is not an object; write names and action"]
@@ -133,7 +153,11 @@ def _rule(rule: t.Any) -> list[str]:
     action = rule.get("action")
     if action not in _ACTIONS:
         found.append(f"has the action {action!r}, which is unknown; use one of {', '.join(_ACTIONS)}")
-    for argument in rule.get("args") or []:
+    found += _errno("errnoRet", rule.get("errnoRet"))
+    arguments = rule.get("args") or []
+    if not isinstance(arguments, list):
+        return [*found, "has args that are not a list"]
+    for argument in arguments:
         found += _argument(argument)
     for side in ("includes", "excludes"):
         condition = rule.get(side) or {}
@@ -145,7 +169,27 @@ def _rule(rule: t.Any) -> list[str]:
             for name in condition
             if name not in _FILTER
         ]
+        found += [
+            f"has {side} with {name} that is not a list of words"
+            for name in ("caps", "arches")
+            if not _words(condition.get(name) or [])
+        ]
+        kernel = condition.get("minKernel") or "1.0"
+        if not isinstance(kernel, str) or not _KERNEL.fullmatch(kernel) or kernel == "0.0":
+            found.append(
+                f"has {side} with the minKernel {kernel!r}, with which no container starts; write two numbers, such as '4.8'"
+            )
     return found
+
+
+def _words(value: t.Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _errno(key: str, value: t.Any) -> list[str]:
+    if value is None or (type(value) is int and 0 <= value <= LARGEST_ERRNO):
+        return []
+    return [f"has the {key} {value!r}; an error is a number from 1 to {LARGEST_ERRNO}"]
 
 
 def _argument(argument: t.Any) -> list[str]:
@@ -158,6 +202,10 @@ def _argument(argument: t.Any) -> list[str]:
     ]
     if argument.get("op") not in _OPERATORS:
         found.append(f"has the operator {argument.get('op')!r}, which is unknown; use one of {', '.join(_OPERATORS)}")
+    for key in ("value", "valueTwo"):
+        value = argument.get(key, 0)
+        if type(value) is not int or not 0 <= value < 2**64:
+            found.append(f"has an argument with the {key} {value!r}; it is a number from 0 to 2^64 - 1")
     index = argument.get("index")
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= 5:
         found.append(f"has the argument index {index!r}; a system call has the arguments 0 to 5")

@@ -26,9 +26,12 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_config import Context
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import Version
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
+    container_logs,
     daemon_facts,
+    daemon_places,
     docker_data,
     engine,
     files,
@@ -38,6 +41,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     watch,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import DEFAULT_SOCKET, DockerApi
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.seccomp_host import SeccompHost
 
 UNIT = "docker.service"
 SOCKET_UNIT = "docker.socket"
@@ -98,6 +102,10 @@ class Daemon:
     def __init__(self, config_file: str = "/etc/docker/daemon.json") -> None:
         self.config_file = config_file
         self.seccomp_file = SECCOMP_FILE
+        self.seccomp = SeccompHost()
+        self.state_file = STATE_FILE
+        self.socket = DEFAULT_SOCKET
+        self.scope = systemd.SYSTEM
         self._api: DockerApi | None = None
         self._modes: dict[str, int] = {}
         self._unreadable = False
@@ -154,10 +162,10 @@ class Daemon:
     def read_state(self) -> tuple[State, str]:
         """Return what we remember, and a warning when the memory is damaged."""
         try:
-            text = files.read_text(STATE_FILE)
+            text = files.read_text(self.state_file)
         except files.NotText:
             text = ""
-        state, damage = daemon_state.parse(text, STATE_FILE)
+        state, damage = daemon_state.parse(text, self.state_file)
         self._unreadable = bool(damage)
         return state, damage
 
@@ -165,15 +173,15 @@ class Daemon:
         """Remember; a memory that we could not read is kept beside the new one."""
         files.ensure_directory(STATE_DIRECTORY, mode=0o700)
         if self._unreadable:
-            files.keep_copy(STATE_FILE, STATE_FILE + daemon_state.KEPT)
+            files.keep_copy(self.state_file, self.state_file + daemon_state.KEPT)
             self._unreadable = False
-        files.write_text(STATE_FILE, daemon_state.render(state), mode=0o600)
+        files.write_text(self.state_file, daemon_state.render(state), mode=0o600)
 
     # Facts ---------------------------------------------------------------------------------------------------------
 
     def unit(self) -> Unit:
         """Return what systemd says about docker.service now."""
-        shown = systemd.properties(UNIT, _PROPERTIES)
+        shown = systemd.properties(UNIT, _PROPERTIES, self.scope)
         state, sub = shown["ActiveState"], shown["SubState"]
         return Unit(
             loaded=shown["LoadState"] == "loaded",
@@ -207,11 +215,31 @@ class Daemon:
 
     def problems(self, config: t.Mapping[str, t.Any], root: str | None, predicting: bool) -> list[Problem]:
         """Return what a configuration needs and this host lacks."""
-        return daemon_facts.problems(config, root, predicting, self.seccomp_file)
+        return [
+            *daemon_places.owner_problems(self.config_file),
+            *daemon_facts.problems(config, root, predicting, self.seccomp_file),
+        ]
 
     def inventory(self, root: str) -> docker_data.DockerData:
         """Return what a root holds."""
         return docker_data.inventory(root)
+
+    def logs(
+        self,
+        asked: container_logs.Asked,
+        before: t.Mapping[str, t.Any],
+        after: t.Mapping[str, t.Any],
+        unit: Unit,
+        version: Version,
+        root: str | None,
+        info: t.Mapping[str, t.Any] | None,
+    ) -> container_logs.Report:
+        """Return how containers log with a configuration; see container_logs.look."""
+        return container_logs.look(asked, before, after, unit.flags, version, root, info, self.api)
+
+    def remember_logs(self, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> None:
+        """Note what new containers got until now; see container_logs.remember."""
+        container_logs.remember(before, after)
 
     def validate(self, text: str, unit: Unit) -> str:
         """Return what ``dockerd --validate`` with the unit's flags says against a configuration; empty when nothing."""
@@ -233,7 +261,7 @@ class Daemon:
 
     def reload(self) -> None:
         """Send SIGHUP to dockerd itself; that it was sent says nothing about what dockerd made of it."""
-        commands.run(["systemctl", "kill", "--signal=HUP", "--kill-who=main", UNIT])
+        commands.run([*self.scope.systemctl, "kill", "--signal=HUP", "--kill-who=main", UNIT])
 
     def start(self, timeout: float) -> bool:
         """Start dockerd and return whether systemd says that it is up."""
@@ -246,10 +274,10 @@ class Daemon:
     def stop(self) -> bool:
         """Stop dockerd and the socket that would start it again, and return whether it is down, with no failure on record."""
         try:
-            systemd.stop(SOCKET_UNIT, UNIT)
+            systemd.stop(SOCKET_UNIT, UNIT, scope=self.scope)
         except commands.CommandError:
             return False
-        systemd.reset_failed(UNIT)
+        systemd.reset_failed(UNIT, self.scope)
         unit = self.unit()
         return not (unit.active or unit.failing)
 
@@ -263,7 +291,7 @@ class Daemon:
         self.disconnect()
         self._forget_starts()
         try:
-            up = action(UNIT, timeout=timeout).rc == 0
+            up = action(UNIT, timeout=timeout, scope=self.scope).rc == 0
         except commands.CommandError:
             return False
         if up:
@@ -273,8 +301,8 @@ class Daemon:
 
     def _forget_starts(self) -> None:
         # Both units count starts: after a few within a minute systemd would refuse a deliberate one (start-limit-hit).
-        systemd.reset_failed(UNIT)
-        systemd.reset_failed(SOCKET_UNIT)
+        systemd.reset_failed(UNIT, self.scope)
+        systemd.reset_failed(SOCKET_UNIT, self.scope)
 
     # Listening -----------------------------------------------------------------------------------------------------
 
@@ -288,7 +316,7 @@ class Daemon:
             hosts = config.get("hosts")
             listeners = [*self.unit().flags.get("host", []), *(hosts if isinstance(hosts, list) else [])]
             sockets = [value for value in listeners if str(value).startswith("unix://")]
-            self._api = DockerApi(sockets[0] if sockets else DEFAULT_SOCKET)
+            self._api = DockerApi(sockets[0] if sockets else self.socket)
         return self._api
 
     def journal_cursor(self) -> str:
@@ -301,7 +329,7 @@ class Daemon:
         for _attempt in range(5):
             # What dockerd printed last may still be on its way when systemd already knows that it ended.
             systemd.journal_sync()
-            lines = systemd.journal(UNIT, cursor)
+            lines = systemd.journal(UNIT, cursor, scope=self.scope)
             found = daemon_journal.reason(lines)
             if found:
                 return found

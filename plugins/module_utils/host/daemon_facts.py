@@ -8,12 +8,21 @@ PRIVATE to the collection: no stability is promised to other users.
 from __future__ import annotations
 
 import os
+import socket
+import ssl
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges, seccomp
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_config import Context
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, subid_files
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    daemon_addresses,
+    daemon_places,
+    files,
+    security_modules,
+    subid_files,
+)
 
 DEFAULT_DATA_ROOT = "/var/lib/docker"
 _PLUGIN_SOCKETS = ("/run/docker/plugins",)
@@ -31,6 +40,8 @@ def context(swarm: bool) -> Context:
         cgroup_driver="systemd" if unified and systemd else "cgroupfs",
         cgroup_version=2 if unified else 1,
         open_files_limit=_open_files_limit(),
+        selinux=security_modules.selinux_mode(),
+        selinux_policy=security_modules.selinux_policy_for_containers(),
     )
 
 
@@ -81,6 +92,8 @@ def problems(config: Config, root: str | None, predicting: bool, own_seccomp: st
     """
     found = [] if predicting else [*_user_problems(config), *_program_problems(config)]
     found += _file_problems(config, own_seccomp)
+    found += daemon_addresses.problems(config, predicting)
+    found += daemon_places.data_root_problems(config.get("data-root"), root)
     group = config.get("group")
     if (
         isinstance(group, str)
@@ -99,6 +112,14 @@ def problems(config: Config, root: str | None, predicting: bool, own_seccomp: st
                     "authorization-plugins",
                     f"names '{name}', which is not installed, and a daemon that cannot find it stops; install and "
                     "start the plugin first",
+                )
+            )
+        elif _is_deaf(name):
+            found.append(
+                Problem(
+                    "authorization-plugins",
+                    f"names '{name}', but nobody answers on its socket, and a daemon that cannot reach it stops; start "
+                    "the plugin first",
                 )
             )
     return found
@@ -160,19 +181,48 @@ def _file_problems(config: Config, own_seccomp: str) -> list[Problem]:
                 )
             else:
                 found += seccomp.problems(text, where=f"seccomp-profile {profile}")
-    for name in ("tlscacert", "tlscert", "tlskey"):
-        path = config.get(name)
-        if (
-            isinstance(path, str)
-            and path
-            and (config.get("tls") or config.get("tlsverify"))
-            and not os.path.exists(path)
-        ):
+    if config.get("tls") or config.get("tlsverify"):
+        found += _certificate_problems(config)
+    return found
+
+
+def _certificate_problems(config: Config) -> list[Problem]:
+    named = {name: config.get(name) for name in ("tlscacert", "tlscert", "tlskey")}
+    paths = {name: path for name, path in named.items() if isinstance(path, str) and path}
+    missing = [
+        Problem(
+            name,
+            f"names {path}, which does not exist, and dockerd does not start without it; put the file there first",
+        )
+        for name, path in paths.items()
+        if not os.path.exists(path)
+    ]
+    if missing:
+        return missing
+    found = []
+    # PROTOCOL_TLS_SERVER is where dockerd uses them; nothing is connected here.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if "tlscacert" in paths:
+        try:
+            context.load_verify_locations(paths["tlscacert"])
+        except (ssl.SSLError, OSError, ValueError) as error:
             found.append(
                 Problem(
-                    name,
-                    f"names {path}, which does not exist, and dockerd does not start without it; put the file there "
-                    "first",
+                    "tlscacert",
+                    f"names {paths['tlscacert']}, which holds no certificate that can be read ({error}); "
+                    "put the certificate of the authority there",
+                )
+            )
+    if "tlscert" in paths and "tlskey" in paths:
+        try:
+            # An encrypted key would ask for its password, which dockerd cannot answer either.
+            context.load_cert_chain(paths["tlscert"], paths["tlskey"], password=lambda: b"")
+        except (ssl.SSLError, OSError, ValueError) as error:
+            found.append(
+                Problem(
+                    "tlscert",
+                    f"names {paths['tlscert']}, which is no certificate for the unencrypted key {paths['tlskey']} "
+                    f"({error}); give a pair that belongs together",
                 )
             )
     return found
@@ -214,6 +264,24 @@ def _plugin_exists(name: str, root: str | None) -> bool:
         return True
     managed = os.path.join(root or DEFAULT_DATA_ROOT, "plugins")
     return os.path.isdir(managed) and any(len(entry) == 64 for entry in os.listdir(managed))
+
+
+def _is_deaf(name: str) -> bool:
+    """Tell whether a plugin has a socket on which nobody answers; plugins without one here are not judged."""
+    sockets = [
+        path
+        for base in _PLUGIN_SOCKETS
+        for path in (os.path.join(base, f"{name}.sock"), os.path.join(base, name, f"{name}.sock"))
+        if os.path.exists(path)
+    ]
+    for path in sockets[:1]:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(5)
+            try:
+                probe.connect(path)
+            except OSError:
+                return True
+    return False
 
 
 def _strings(value: t.Any) -> list[str]:

@@ -17,6 +17,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     daemon_info,
     daemon_interrupts,
     daemon_json,
+    daemon_moves,
     daemon_standing,
     daemon_text,
     image_store,
@@ -34,6 +35,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_chan
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_interrupts import Interrupt
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import container_logs, seccomp_plan
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon, Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, SdkMissing
 
@@ -64,21 +66,23 @@ class Request:
 
     Attributes:
         settings: the keys of daemon.json to manage.
-        seccomp_profile: ``builtin``, or the text of a profile.
+        seccomp_profile: ``builtin``, a profile, or a choice (see engine/seccomp_choice).
         image_store: ``overlay2``, ``containerd``, or empty where the engine chooses.
         may_restart: whether a restart may happen now.
         may_start: whether a daemon that does not run is started.
         predicting: whether nothing may be changed (check mode).
         probe_timeout: seconds in which the daemon has to serve again.
+        logs: what is asked about the logs of containers.
     """
 
     settings: dict[str, t.Any]
-    seccomp_profile: str = BUILTIN
+    seccomp_profile: t.Any = BUILTIN
     image_store: str = ""
     may_restart: bool = True
     may_start: bool = True
     predicting: bool = False
     probe_timeout: float = 90
+    logs: container_logs.Asked = container_logs.Asked()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +106,7 @@ class Plan:
         invocation: the run of dockerd that is known to have the restart-only settings of the last good files, empty
             where none is.
         interrupts: what a restart interrupts, where one is needed.
+        logs: how containers log with the new configuration.
     """
 
     found: Files
@@ -122,6 +127,7 @@ class Plan:
     invocation: str
     interrupts: tuple[Interrupt, ...]
     warnings: tuple[str, ...]
+    logs: container_logs.Report = container_logs.Report()
 
     @property
     def writes(self) -> bool:
@@ -138,20 +144,24 @@ def make(host: Daemon, request: Request) -> Plan:
     warnings: list[str] = []
     found = host.read_files()
     try:
-        current = daemon_json.parse(found.config or "")
+        document = daemon_json.read(found.config or "")
     except daemon_json.DaemonJsonError as error:
         raise Refused([Problem(host.config_file, f"is not a configuration: {error}")]) from error
+    current = document.config
     state, damage = host.read_state()
     if damage:
         warnings.append(damage)
     reported, version = _version(host, request, warnings)
+    chosen = seccomp_plan.choose(host, request.seccomp_profile, version, request.predicting)
+    request = dataclasses.replace(request, seccomp_profile=chosen.text)
+    warnings += chosen.warnings
     unit = host.unit()
     _refuse_without_unit(unit, request, reported)
     info = _info(host, unit, request)
     old_root = (info or {}).get("DockerRootDir") or host.effective_root(current, unit)
     context = host.context(old_root)
 
-    refused: list[Problem] = []
+    refused: list[Problem] = list(chosen.problems)
     desired = _desired(host, request, version, refused)
     clean = daemon_changes.merge(current, desired, state.managed, state.reset)
     profile = _profile(request, found, clean.config, host)
@@ -170,17 +180,21 @@ def make(host: Daemon, request: Request) -> Plan:
     config = merged.config
     root = host.effective_root(config, unit) if _usable(config) else None
 
-    refused += daemon_config.problems(config, version, context)
+    refused += document.located(daemon_config.problems(config, version, context), host.config_file, merged.managed)
     refused += unit_flags.problems(unit.flags, config, host.config_file)
     refused += host.problems(config, old_root, request.predicting)
+    refused += daemon_moves.problems(info, current, config)
     refused += _hidden_data(host, current, config, old_root, root)
+    logs = host.logs(request.logs, current, config, unit, version, root, info)
+    refused += logs.problems
+    warnings += logs.warnings
     hidden = daemon_info.hidden_by_store(info, config, version) if info else ""
     if hidden:
         refused.append(Problem("storage-driver", hidden))
     if refused:
         raise Refused(refused)
 
-    wanted = Files(_text(found.config, current, config), profile)
+    wanted = Files(_text(found.config, current, config, version), profile)
     good = state.good or found
     plan = Plan(
         found=found,
@@ -204,6 +218,7 @@ def make(host: Daemon, request: Request) -> Plan:
         invocation=unit.invocation if known is not None and info is not None else "",
         interrupts=(),
         warnings=tuple(warnings),
+        logs=logs,
     )
     _validate(host, plan, request)
     return dataclasses.replace(plan, interrupts=interrupts(host, plan)) if plan.need == RESTART else plan
@@ -310,16 +325,18 @@ def _hidden_data(
     ]
 
 
-def _text(found: str | None, current: t.Mapping[str, t.Any], config: dict[str, t.Any]) -> str | None:
+def _text(
+    found: str | None, current: t.Mapping[str, t.Any], config: dict[str, t.Any], version: versions.Version
+) -> str | None:
     """Keep a file to the letter as long as it says what it shall, and do not make one that says nothing."""
-    if daemon_changes.same(current, config):
+    if daemon_changes.same(current, config) and not (found is not None and daemon_json.unreadable(found, version)):
         return found
     return daemon_text.rewrite(found, config)
 
 
 def _profile(request: Request, found: Files, config: t.Mapping[str, t.Any], host: Daemon) -> str | None:
     if request.seccomp_profile != BUILTIN:
-        text = request.seccomp_profile
+        text = str(request.seccomp_profile)
         return text if text.endswith("\n") else text + "\n"
     return found.seccomp if config.get("seccomp-profile") == host.seccomp_file else None
 

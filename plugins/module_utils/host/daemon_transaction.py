@@ -30,7 +30,13 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_chan
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import BRIDGE
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, daemon_plan, files, locks
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    daemon_plan,
+    files,
+    locks,
+    seccomp_plan,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon, Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon_plan import (
     NONE,
@@ -46,6 +52,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api im
 DEFERRED = "deferred"
 # An authorization plugin that does not answer holds a reload up for 14 seconds (moby pkg/plugins, retries).
 _RELOAD_TIMEOUT = 20.0
+# How long a daemon has to go on after it was proved, in seconds: some end when their first work is done.
+_SETTLING = 2.0
 # What a daemon may need to stop, in seconds, on top of the time that it gives its containers.
 _STOPPING = 15.0
 
@@ -112,6 +120,8 @@ class Transaction:
             with self._host.watch(self._rescue):
                 action = self._carry_out(action, kept, broken_before)
         self._remember(action)
+        if plan.writes:
+            self._host.remember_logs(plan.before, self._config)
         serving = plan.info is not None or action in (START, RESTART)
         unapplied = self._unapplied() if serving and action != DEFERRED else []
         return self._outcome(action, self._stale(serving), unapplied)
@@ -173,7 +183,13 @@ class Transaction:
             reset={**self._state.reset, **plan.merged.reset},
             invocation=plan.unit.invocation if plan.proven else plan.invocation if self._state.good else "",
         )
-        self._host.write_files(plan.wanted)
+        try:
+            self._host.write_files(plan.wanted)
+        except files.FileError as error:
+            if self._host.read_files() != plan.found:
+                raise
+            self._save(**vars(plan.state))
+            raise DaemonError(f"Nothing was changed: {error}.") from error
 
     def _apply(self, action: str, kept: dict[str, str], broken_before: str) -> str:
         """Make the daemon use the files and return what it took: a reload that it does not confirm becomes a restart."""
@@ -232,14 +248,14 @@ class Transaction:
 
     def _restart(self, action: str, kept: dict[str, str], broken_before: str) -> None:
         running = self._plan.info or {}
-        if (
+        learns = (
             self._config.get("live-restore") is True
             and running.get("LiveRestoreEnabled") is False
             and running.get("ContainersRunning")
-        ):
-            # The old daemon decides at its stop whether containers go on, so it has to learn of live-restore before.
-            taught = self._reload()
-            kept.update(self._running() if taught else {})
+        )
+        # The old daemon decides at its stop whether containers go on, so it has to learn of live-restore before.
+        if learns and self._reload():
+            kept.update(self._running())
         cursor = self._host.journal_cursor()
         up = self._host.start(self._patience(False)) if action == START else self._host.restart(self._patience(True))
         if not up:
@@ -271,8 +287,22 @@ class Transaction:
         lost = self._lost(kept)
         if lost:
             odd.append(f"the containers {', '.join(lost)} did not live through it")
+        odd += seccomp_plan.prove(self._host, self._plan, self._warnings)
         if odd:
             self._back("the daemon serves, but not as configured", "; ".join(odd), broken_before)
+        if not self._stays():
+            self._back("the daemon ended soon after it had started", self._host.journal_reason(cursor), broken_before)
+
+    def _stays(self) -> bool:
+        """Tell whether the daemon that serves now still does so a moment later, and not one that systemd started after it."""
+        serving = self._host.unit()
+        deadline = self._host.now() + int(_SETTLING * 1e9)
+        while serving.active and self._host.now() < deadline:
+            self._host.wait(0.5)
+            now = self._host.unit()
+            if not now.active or now.invocation != serving.invocation:
+                return False
+        return serving.active
 
     def _disagreements(self, info: t.Mapping[str, t.Any]) -> list[Problem]:
         root = root_to_check(info, self._plan.root)
@@ -412,7 +442,9 @@ class Transaction:
         if not serving or not self._state.since or not (recent or self._state.stale):
             return []
         try:
-            found = daemon_info.stale_containers(self._host.api().inspect_all(), self._config, self._state.since)
+            found = daemon_info.stale_containers(
+                self._host.api().inspect_all(), self._config, self._state.since, self._plan.logs.formers
+            )
         except ApiError as error:
             self._warnings.append(f"Whether containers have to be recreated is not known: {error}.")
             return []

@@ -63,6 +63,15 @@ def inventory(root: str) -> DockerData:
     )
 
 
+def swarm_is_locked(root: str) -> bool:
+    """Tell whether the key of a swarm's node is encrypted, which autolock does; only its first line is read."""
+    try:
+        with open(os.path.join(root, "swarm", "certificates", "swarm-node.key"), encoding="ascii", errors="replace") as handle:
+            return "ENCRYPTED" in handle.readline(100)
+    except OSError:
+        return False
+
+
 def roots_below(data_root: str) -> list[str]:
     """Return a data-root and the remapped roots (<uid>.<gid>) that lie in it, as far as they exist."""
     remapped = [os.path.join(data_root, name) for name in sorted(_names(data_root)) if _REMAPPED.fullmatch(name)]

@@ -57,13 +57,13 @@ def read_text(path: str, limit: int = 4 * 1024 * 1024) -> str | None:
         raise NotText(f"{path} is not UTF-8 text (byte {error.start})") from error
 
 
-def write_text(path: str, content: str, mode: int = 0o644, uid: int = 0, gid: int = 0) -> None:
+def write_text(path: str, content: str, mode: int = 0o644, uid: int | None = None, gid: int | None = None) -> None:
     """Replace a file atomically and durably, with the given mode and owner.
 
     Args:
         path: absolute path; its directory must exist.
         content: the whole new text.
-        mode, uid, gid: of the new file; they are set before the file gets its name.
+        mode, uid, gid: of the new file; they are set before the file gets its name. Without ids it is the acting user's.
 
     Raises:
         FileError: the path is a link or a directory, or the write failed (the old file is untouched then).
@@ -76,7 +76,7 @@ def write_text(path: str, content: str, mode: int = 0o644, uid: int = 0, gid: in
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             handle.write(content)
             handle.flush()
-            os.fchown(handle.fileno(), uid, gid)
+            os.fchown(handle.fileno(), *_owner(uid, gid))
             os.fchmod(handle.fileno(), mode)
             os.fsync(handle.fileno())
         os.rename(temporary, path)
@@ -115,11 +115,12 @@ def keep_copy(path: str, copy: str) -> None:
     raise FileError(f"{path} cannot be kept as {copy}: a hundred copies lie there already; remove them")
 
 
-def ensure_directory(path: str, mode: int = 0o755, uid: int = 0, gid: int = 0) -> None:
+def ensure_directory(path: str, mode: int = 0o755, uid: int | None = None, gid: int | None = None) -> None:
     """Make a directory and those above it that are missing; existing ones keep their mode and owner.
 
     Args:
-        mode, uid, gid: of the last directory when it is made here; directories made above it get 0755 root.
+        mode, uid, gid: of the last directory when it is made here; directories made above it get 0755. Without ids they
+            are the acting user's.
     """
     if os.path.isdir(path):
         return
@@ -128,7 +129,7 @@ def ensure_directory(path: str, mode: int = 0o755, uid: int = 0, gid: int = 0) -
         ensure_directory(parent)
     try:
         os.mkdir(path, mode)
-        os.chown(path, uid, gid)
+        os.chown(path, *_owner(uid, gid))
         os.chmod(path, mode)
     except FileExistsError as error:
         raise FileError(f"{path} exists and is not a directory; remove it or choose another path") from error
@@ -152,6 +153,10 @@ def sync_directory(directory: str) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def _owner(uid: int | None, gid: int | None) -> tuple[int, int]:
+    return (os.geteuid() if uid is None else uid, os.getegid() if gid is None else gid)
 
 
 def _refuse_unless_replaceable(path: str) -> None:

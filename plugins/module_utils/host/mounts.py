@@ -19,13 +19,17 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class MountInfo(t.NamedTuple):
-    """A line of /proc/self/mountinfo (proc_pid_mountinfo(5)); number is the device's major:minor."""
+    """A line of /proc/self/mountinfo (proc_pid_mountinfo(5)); number is the device's major:minor.
+
+    The options are those of the mount and those of the filesystem.
+    """
 
     number: str
     root: str
     target: str
     fstype: str
     source: str
+    options: tuple[str, ...] = ()
 
 
 def mountinfo() -> list[MountInfo]:
@@ -35,8 +39,19 @@ def mountinfo() -> list[MountInfo]:
         for line in handle:
             fields = line.split()
             tail = fields[fields.index("-") + 1:]
-            found.append(MountInfo(fields[2], _unescape(fields[3]), _unescape(fields[4]), tail[0], _unescape(tail[1])))
+            options = (*fields[5].split(","), *(tail[2].split(",") if len(tail) > 2 else ()))
+            found.append(MountInfo(fields[2], _unescape(fields[3]), _unescape(fields[4]), tail[0], _unescape(tail[1]), options))
     return found
+
+
+def mount_of(path: str) -> MountInfo | None:
+    """Return the nearest and topmost mount on which an absolute path lies or would lie."""
+    best = None
+    for mount in mountinfo():
+        inside = path == mount.target or path.startswith(mount.target.rstrip("/") + "/")
+        if inside and (best is None or len(mount.target) >= len(best.target)):
+            best = mount
+    return best
 
 
 def is_mount_point(path: str) -> bool:

@@ -3,18 +3,52 @@
 """What systemd knows and does: unit properties, start, stop, reload, and a unit's last words in the journal.
 
 PRIVATE to the collection: no stability is promised to other users.
+
+All of it is asked of the system's manager, or with a scope of the manager of one user.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.rootless import Account
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import accounts, commands
 
 
-def properties(unit: str, names: t.Sequence[str]) -> dict[str, str]:
+@dataclasses.dataclass(frozen=True)
+class Scope:
+    """Which manager is asked: how systemctl is called, and which fields of the journal hold a unit's name.
+
+    Attributes:
+        systemctl: the beginning of the argument vector.
+        matches: groups of matches of journalctl; %s stands for the unit. Each group is an alternative.
+    """
+
+    systemctl: tuple[str, ...] = ("systemctl",)
+    matches: tuple[tuple[str, ...], ...] = (("--unit=%s",),)
+
+    def journal(self, unit: str) -> list[str]:
+        """Return the arguments by which journalctl finds a unit's messages."""
+        groups = [[match.replace("%s", unit) for match in group] for group in self.matches]
+        return [word for index, group in enumerate(groups) for word in (["+"] if index else []) + group]
+
+
+SYSTEM = Scope()
+
+
+def user_scope(account: Account) -> Scope:
+    """Return the manager of a user; the account must exist, and its manager run (user@.service(5))."""
+    return Scope(
+        accounts.command(account, "systemctl", "--user"),
+        # Anybody may name a unit in a message of his own; the uid is the kernel's word (systemd.journal-fields(7)).
+        (("_SYSTEMD_USER_UNIT=%s", f"_UID={account.uid}"), ("USER_UNIT=%s", f"_UID={account.uid}")),
+    )
+
+
+def properties(unit: str, names: t.Sequence[str], scope: Scope = SYSTEM) -> dict[str, str]:
     """Return the named properties of a unit as systemctl prints them; a unit that is not there yields empty values."""
-    shown = commands.run(["systemctl", "show", "--property", ",".join(names), "--", unit], check=False)
+    shown = commands.run([*scope.systemctl, "show", "--property", ",".join(names), "--", unit], check=False)
     found = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
     return {name: found.get(name, "") for name in names}
 
@@ -29,29 +63,29 @@ def is_installed(unit: str) -> bool:
     return properties(unit, ["LoadState"])["LoadState"] in ("loaded", "masked")
 
 
-def daemon_reload() -> None:
+def daemon_reload(scope: Scope = SYSTEM) -> None:
     """Make systemd read its unit files again."""
-    commands.run(["systemctl", "daemon-reload"], timeout=120)
+    commands.run([*scope.systemctl, "daemon-reload"], timeout=120)
 
 
-def reset_failed(unit: str) -> None:
+def reset_failed(unit: str, scope: Scope = SYSTEM) -> None:
     """Clear a unit's failed state and its start counter, so that a deliberate start is not refused (start-limit-hit)."""
-    commands.run(["systemctl", "reset-failed", "--", unit], check=False)
+    commands.run([*scope.systemctl, "reset-failed", "--", unit], check=False)
 
 
-def start(unit: str, timeout: float = 180) -> commands.CommandResult:
+def start(unit: str, timeout: float = 180, scope: Scope = SYSTEM) -> commands.CommandResult:
     """Start a unit and return what systemctl said; the caller judges the exit status."""
-    return commands.run(["systemctl", "start", "--", unit], timeout=timeout, check=False)
+    return commands.run([*scope.systemctl, "start", "--", unit], timeout=timeout, check=False)
 
 
-def restart(unit: str, timeout: float = 240) -> commands.CommandResult:
+def restart(unit: str, timeout: float = 240, scope: Scope = SYSTEM) -> commands.CommandResult:
     """Restart a unit and return what systemctl said; the caller judges the exit status."""
-    return commands.run(["systemctl", "restart", "--", unit], timeout=timeout, check=False)
+    return commands.run([*scope.systemctl, "restart", "--", unit], timeout=timeout, check=False)
 
 
-def stop(*units: str, timeout: float = 180) -> commands.CommandResult:
+def stop(*units: str, timeout: float = 180, scope: Scope = SYSTEM) -> commands.CommandResult:
     """Stop units and return what systemctl said; the caller judges the exit status."""
-    return commands.run(["systemctl", "stop", "--", *units], timeout=timeout, check=False)
+    return commands.run([*scope.systemctl, "stop", "--", *units], timeout=timeout, check=False)
 
 
 def journal_sync() -> None:
@@ -68,9 +102,9 @@ def journal_cursor() -> str:
     return ""
 
 
-def journal(unit: str, cursor: str = "", lines: int = 200) -> list[str]:
+def journal(unit: str, cursor: str = "", lines: int = 200, scope: Scope = SYSTEM) -> list[str]:
     """Return the messages of a unit, oldest first, at most the given number, only those after the cursor if one is given."""
-    arguments = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}", f"--unit={unit}"]
+    arguments = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}", *scope.journal(unit)]
     if cursor:
         arguments.append(f"--after-cursor={cursor}")
     return [line for line in commands.run(arguments, check=False).stdout.splitlines() if line.strip()]

@@ -121,7 +121,7 @@ EARLIER = LATER - 30 * 86400
         (container(), {"log-driver": "local"}, {"log-driver": LATER}, "it logs through json-file"),
         (container(), {"log-driver": "local"}, {"log-driver": EARLIER}, ""),
         (container(), {"log-driver": "local"}, {"log-driver": -1.0}, ""),
-        (container(), {"log-opts": {"max-size": "1m"}}, {"log-opts": LATER}, "before max-size of log-opts"),
+        (container(), {"log-opts": {"max-size": "1m"}}, {"log-opts": LATER}, "max-size of log-opts is absent, the default is 1m"),
         (
             container(LogConfig={"Type": "json-file", "Config": {"max-size": "1m"}}),
             {"log-opts": {"max-size": "1m"}},

@@ -45,8 +45,11 @@ def test_every_key_is_sound_data(key):
     if key.default is not None:
         assert daemon_values.kind_problem(key.kind, key.default) == ""
         assert not key.choices or key.default in key.choices
-    for release in (key.since, key.removed):
+    for release in (key.since, key.removed, key.reload_until):
         assert not release or parse(release)
+    if key.default_since:
+        assert parse(key.default_since[0])
+        assert daemon_values.kind_problem(key.kind, key.default_since[1]) == ""
     if key.members:
         assert key.kind in (daemon_values.STRUCTURED, daemon_values.BOOL_MAP)
 
@@ -90,7 +93,11 @@ def test_keys_whose_members_have_owners_of_their_own():
 
 
 def test_flags_are_unique():
-    flags = [key.flag or key.name for key in KEYS.values() if key.name != "host-gateway-ip"]
+    flags = [
+        key.flag or key.name
+        for key in KEYS.values()
+        if key.name != "host-gateway-ip" and key.flag != daemon_keys.NO_FLAG
+    ]
     assert len(flags) == len(set(flags))
 
 
@@ -114,7 +121,7 @@ def test_flags_are_unique():
         (daemon_values.IP, "::1", True),
         (daemon_values.IP, "300.1.1.1", False),
         (daemon_values.SIZE, "64m", True),
-        (daemon_values.SIZE, 67108864, True),
+        (daemon_values.SIZE, 67108864, False),
         (daemon_values.SIZE, "many", False),
         (daemon_values.STRINGS, ["a"], True),
         (daemon_values.STRINGS, "a", False),
@@ -152,3 +159,15 @@ def test_the_namespace_that_resets_depends_on_the_host():
     key = KEYS["default-cgroupns-mode"]
     found = [daemon_keys.reset_value(key, parse("28.5.2"), cgroup_version=number) for number in (0, 1, 2)]
     assert found == [None, "host", "private"]
+
+
+def test_how_a_change_arrives_may_depend_on_the_release():
+    key = KEYS["allow-nondistributable-artifacts"]
+    assert daemon_keys.apply_of(key, parse("27.5")) == "reload"
+    assert daemon_keys.apply_of(key, parse("28.0")) == "restart"
+
+
+def test_the_lowest_api_changed_within_29():
+    key = KEYS["min-api-version"]
+    assert daemon_keys.default_of(key, parse("29.2.1")) == "1.44"
+    assert daemon_keys.default_of(key, parse("29.3")) == "1.40"

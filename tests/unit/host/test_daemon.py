@@ -67,18 +67,18 @@ def test_a_tighter_mode_stays_also_when_a_file_is_put_back(host, tmp_path, mode,
 def test_stop_takes_the_socket_too_and_leaves_no_failure(host, monkeypatch):
     called = []
     shown = {**SHOWN, "ActiveState": "failed", "SubState": "failed"}
-    monkeypatch.setattr(systemd, "stop", lambda *units: called.append(units))
-    monkeypatch.setattr(systemd, "reset_failed", lambda _unit: shown.update(ActiveState="inactive", SubState="dead"))
-    monkeypatch.setattr(systemd, "properties", lambda _unit, _names: shown)
+    monkeypatch.setattr(systemd, "stop", lambda *units, **_scope: called.append(units))
+    monkeypatch.setattr(systemd, "reset_failed", lambda _unit, _scope: shown.update(ActiveState="inactive", SubState="dead"))
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names, _scope: shown)
     assert host.stop() is True
     assert called == [("docker.socket", "docker.service")]
     shown["ActiveState"] = "active"
-    monkeypatch.setattr(systemd, "reset_failed", lambda _unit: None)
+    monkeypatch.setattr(systemd, "reset_failed", lambda _unit, _scope: None)
     assert host.stop() is False
 
 
 def test_a_stop_that_hangs_is_told(host, monkeypatch):
-    def hang(*_units):
+    def hang(*_units, **_scope):
         raise commands.CommandError("'systemctl stop' did not finish within 180 seconds")
 
     monkeypatch.setattr(systemd, "stop", hang)
@@ -138,7 +138,7 @@ def test_unit(host, tmp_path, monkeypatch):
     environment = tmp_path / "default"
     environment.write_text('# comment\nDOCKER_OPTS="--debug"\n')
     shown = {**SHOWN, "EnvironmentFiles": f"{environment} (ignore_errors=yes)"}
-    monkeypatch.setattr(systemd, "properties", lambda _unit, _names: shown)
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names, _scope: shown)
     unit = host.unit()
     assert (unit.loaded, unit.active, unit.failing) == (True, True, False)
     assert unit.arguments == ("-H", "fd://", "--debug")
@@ -157,7 +157,7 @@ def test_unit(host, tmp_path, monkeypatch):
 )
 def test_unit_states(host, monkeypatch, state, sub, active, failing):
     shown = {**SHOWN, "ActiveState": state, "SubState": sub}
-    monkeypatch.setattr(systemd, "properties", lambda _unit, _names: shown)
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names, _scope: shown)
     unit = host.unit()
     assert (unit.active, unit.failing, unit.started) == (active, failing, 0.0)
 

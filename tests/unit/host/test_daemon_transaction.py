@@ -9,7 +9,13 @@ import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_config import Context
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import daemon_plan, daemon_transaction
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import Machine
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    container_logs,
+    daemon_plan,
+    daemon_transaction,
+    seccomp_plan,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon_plan import DaemonError, Request
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, SdkMissing
@@ -78,6 +84,16 @@ class FakeApi:
         return [attributes for when, attributes in self.host.events if when >= moment]
 
 
+class FakeSeccomp:
+    """A host that cannot say anything about system calls; test_seccomp_plan has one that can."""
+
+    def machine(self):
+        return Machine("x86_64", "6.1.0")
+
+    def calls(self, names):
+        return None, "libseccomp is not here"
+
+
 class FakeHost:
     """A daemon in a few lines: it reads its file when it starts, and the reloadable keys on SIGHUP."""
 
@@ -85,6 +101,7 @@ class FakeHost:
     seccomp_file = "/etc/docker/seccomp-bulkhead.json"
 
     def __init__(self, config=None, up=True, version="28.5.2+dfsg3"):
+        self.seccomp = FakeSeccomp()
         self.files = Files(None if config is None else json.dumps(config))
         self.state = State()
         self.version = version
@@ -181,6 +198,12 @@ class FakeHost:
 
     def inventory(self, root):
         return self.data.get(root, DockerData(root))
+
+    def logs(self, asked, before, after, unit, version, root, info):
+        return container_logs.Report()
+
+    def remember_logs(self, before, after):
+        pass
 
     def validate(self, text, unit):
         self.log.append("validate")
@@ -828,3 +851,17 @@ def test_swarm_and_live_restore():
     host.data = {"/var/lib/docker": DockerData("/var/lib/docker", swarm=True)}
     with pytest.raises(DaemonError, match="live-restore: is true on a node of a swarm"):
         run(host, {"live-restore": True})
+
+
+def test_a_profile_that_the_probe_finds_wrong_is_rolled_back(monkeypatch):
+    host = FakeHost({"live-restore": True})
+    host.containers = {"id": "web"}
+    monkeypatch.setattr(seccomp_plan, "prove", lambda host, plan, warnings: ["no container starts"])
+    with pytest.raises(DaemonError, match=r"(?s)not as configured: no container starts.*restored.*serves again"):
+        run(host, {"live-restore": True}, seccomp_profile=PROFILE)
+    assert (config_of(host), host.files.seccomp, host.containers) == ({"live-restore": True}, None, {"id": "web"})
+
+
+def test_what_could_not_be_proved_is_said():
+    outcome = run(FakeHost({}), {}, seccomp_profile=PROFILE)
+    assert [warning for warning in outcome.warnings if "could not be tried out: libseccomp is not here" in warning]

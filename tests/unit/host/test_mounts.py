@@ -35,7 +35,7 @@ def mounted(tree, monkeypatch):
 
 @pytest.mark.usefixtures("mounted")
 def test_mountinfo_with_escapes_and_optional_fields():
-    assert [tuple(mount) for mount in mounts.mountinfo()] == [
+    assert [tuple(mount)[:5] for mount in mounts.mountinfo()] == [
         ("8:1", "/", "/", "ext4", "/dev/sda1"),
         ("8:17", "/", "/var/lib/docker/overlay2", "xfs", "/dev/sdb1"),
         ("8:17", "/below", "/srv/a blank\\", "xfs", "/dev/sdb1"),

@@ -120,5 +120,5 @@ def test_what_a_killed_run_left_is_no_hindrance(etc):
 
 def test_a_directory_that_cannot_be_written_is_an_error(etc, monkeypatch):
     monkeypatch.setattr(subid_files, "SUBUID", str(etc / "missing" / "subuid"))
-    with pytest.raises(files.FileError, match="subuid.lock cannot be made: No such file"), subid_files.locked():
+    with pytest.raises(files.FileError, match="subuid.lock cannot be made: "), subid_files.locked():
         pass

@@ -10,8 +10,14 @@ from ansible.module_utils.common.text.converters import to_bytes
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import Change, Merged
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_interrupts import Interrupt
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files, State
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_diff import Changes
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import parse
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import daemon_plan, daemon_transaction, files
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    daemon_plan,
+    daemon_transaction,
+    files,
+    seccomp_plan,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
 from ansible_collections.bulkhead.docker.plugins.modules import docker_daemon_config
 
@@ -116,17 +122,13 @@ def test_failures(call, monkeypatch, error, message):
     assert call(settings={}) == {"failed": True, "msg": message}
 
 
-@pytest.mark.parametrize("given", ['{"defaultAction": "SCMP_ACT_ERRNO"}', {"defaultAction": "SCMP_ACT_ERRNO"}])
-def test_a_profile_that_templating_made_a_dictionary_is_a_text_again(call, monkeypatch, given):
-    seen = []
-
-    def note(_host, request):
-        seen.append(request.seccomp_profile)
-        raise daemon_plan.DaemonError("enough")
-
-    monkeypatch.setattr(daemon_transaction, "converge", note)
-    call(settings={}, seccomp_profile=given)
-    assert json.loads(seen[0]) == {"defaultAction": "SCMP_ACT_ERRNO"}
+def test_the_diff_and_the_result_say_what_opens_and_closes(call, monkeypatch):
+    done = plan((Change("icc", None, False, "restart"),)), daemon_transaction.Outcome(True, "restart", False)
+    monkeypatch.setattr(daemon_transaction, "converge", lambda host, request: done)
+    monkeypatch.setattr(seccomp_plan, "changes", lambda host, plan: Changes(("keyctl",), ("chmod (error 38)",)))
+    result = call(settings={})
+    assert result["seccomp_changes"] == {"opened": ["keyctl"], "closed": ["chmod (error 38)"], "changed": []}
+    assert "system calls: opened: keyctl; closed: chmod (error 38)\n" in result["diff"]["prepared"]
 
 
 def test_a_probe_needs_time(call):

@@ -13,12 +13,21 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon,
     daemon_plan,
     facts,
+    security_modules,
     storage_options,
     systemd,
 )
 from ansible_collections.bulkhead.docker.plugins.modules import docker_preflight
 
-HOST = preflight.HostFacts(init="systemd", kernel="6.12.0", cgroup_version=2, max_user_namespaces=9)
+HOST = preflight.HostFacts(
+    init="systemd",
+    kernel="6.12.0",
+    cgroup_version=2,
+    cgroup_controllers=("cpu", "io", "memory", "pids"),
+    max_user_namespaces=9,
+    container="none",
+    layers=preflight.Filesystem("ext4", (), True),
+)
 SETTINGS = {"userns-remap": "dockremap", "live-restore": True}
 PROFILE = {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}
 
@@ -29,6 +38,7 @@ class Exited(Exception):
 
 class Storage:
     entries = ()
+    mapping = None
 
     def plan(self):
         return self
@@ -39,7 +49,8 @@ class Storage:
 @pytest.fixture
 def call(monkeypatch, tmp_path):
     """Ask of a host without Docker, whose daemon.json holds the given text."""
-    monkeypatch.setattr(facts, "gather", lambda _root: HOST)
+    monkeypatch.setattr(facts, "gather", lambda *_arguments: HOST)
+    monkeypatch.setattr(security_modules, "selinux_mode", lambda: "off")
     monkeypatch.setattr(storage_options, "read", lambda _params: Storage())
     monkeypatch.setattr(daemon.Daemon, "engine_version", lambda _host: None)
     monkeypatch.setattr(daemon.Daemon, "coming_version", lambda _host: "28.5.2+dfsg3")
@@ -50,7 +61,7 @@ def call(monkeypatch, tmp_path):
         if daemon_json is not None:
             (tmp_path / "daemon.json").write_text(daemon_json)
         shown = {"LoadState": "loaded" if exec_start else "not-found", "ActiveState": "inactive", "ExecStart": exec_start}
-        monkeypatch.setattr(systemd, "properties", lambda _unit, names: {name: shown.get(name, "") for name in names})
+        monkeypatch.setattr(systemd, "properties", lambda _unit, names, *_scope: {name: shown.get(name, "") for name in names})
         ended = []
 
         def end(_module, **values):
@@ -118,10 +129,55 @@ def test_daemon_and_storage_are_asked_for_the_same(call, settings, params, refus
 
 
 def test_a_host_that_is_refused_for_both_says_both(call, monkeypatch):
-    monkeypatch.setattr(preflight, "problems", lambda _facts, _request: [Problem("kernel", "is old; upgrade the host")])
+    old = preflight.HostFacts(**{**vars(HOST), "kernel": "3.10.0"})
+    monkeypatch.setattr(facts, "gather", lambda *_arguments: old)
 
     def refuse(_host, _request):
         raise daemon_plan.Refused([Problem("icc", "is wrong; mend it")])
 
     monkeypatch.setattr(daemon_plan, "make", refuse)
-    assert call(settings=SETTINGS)["problems"] == ["kernel: is old; upgrade the host.", "icc: is wrong; mend it."]
+    assert [problem.split(":")[0] for problem in call(settings=SETTINGS)["problems"]] == ["kernel", "icc"]
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    given = []
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _module, text: given.append(text))
+    return given
+
+
+def test_what_is_told_and_what_is_not_known_are_warnings(call, warnings, monkeypatch):
+    nested = preflight.HostFacts(**{**vars(HOST), "container": "docker", "kernel": None})
+    monkeypatch.setattr(facts, "gather", lambda *_arguments: nested)
+    result = call()
+    assert list(result["told"]) == ["container-docker"]
+    assert [sentence for sentence in result["unknown"] if sentence.startswith("the kernel: is not known")]
+    assert set(warnings) == {*result["told"].values(), *result["unknown"]}
+
+
+def test_what_is_accepted_is_no_warning(call, warnings, monkeypatch):
+    nested = preflight.HostFacts(**{**vars(HOST), "container": "docker"})
+    monkeypatch.setattr(facts, "gather", lambda *_arguments: nested)
+    assert call(accept=["container-docker"])["told"] == {}
+    assert not [text for text in warnings if text.startswith("virtualisation")]
+    assert "refuses and cannot be accepted" in call(accept=["shared-kernel"])["msg"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "store", "refused"),
+    [
+        ({"storage-opts": ["overlay2.size=5G"]}, "overlay2", ["storage-opts"]),
+        ({"userns-remap": "", "storage-opts": ["overlay2.size=5G"]}, "containerd", ["storage-opts"]),
+        ({}, "containerd", ["userns-remap"]),
+        ({"selinux-enabled": True}, "overlay2", ["selinux-enabled"]),
+    ],
+)
+def test_the_configuration_is_put_to_the_table_with_the_store_that_is_pinned(call, settings, store, refused):
+    params = {"settings": {**SETTINGS, **settings}, "image_store": store, "userns_remap": settings.get("userns-remap", "dockremap")}
+    assert [problem.split(":")[0] for problem in call(**params).get("problems", [])] == refused
+
+
+def test_labels_of_selinux_are_asked_for_only_where_the_daemon_is_judged(call):
+    assert [problem.split(":")[0] for problem in call(settings=SETTINGS, selinux="true")["problems"]] == ["selinux-enabled"]
+    assert "failed" not in call(settings=SETTINGS, selinux="auto")
+    assert "failed" not in call(selinux="true")
