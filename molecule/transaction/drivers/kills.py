@@ -122,7 +122,7 @@ def break_renames(host: Fragile) -> None:
     files.os.rename = rename
 
 
-def profile(wanted: bool) -> str:
+def profile(wanted: bool) -> object:
     return lab.FILTER if wanted else "builtin"
 
 
