@@ -96,6 +96,8 @@ def main(host: str, output: str, pattern: str = "") -> None:
                 record = {"crashed": traceback.format_exc()}
             record["seconds"] = round(time.monotonic() - begun, 1)
             records[kind][case["name"]] = record
+            # Whoever stops the run has what was found until then.
+            pathlib.Path(output).write_text(json.dumps(records), encoding="utf-8")
     following = module_runs.configure(settings=base)
     records["end"] = {
         "following": following,
