@@ -808,16 +808,14 @@ FLAGS: dict[str, tuple[t.Any, list[str]]] = {
     "bridge-accept-fwmark": ("1", ["--bridge-accept-fwmark=1"]),
     "nri-opts": ({"enable": True}, ["--nri-opts=enable=true"]),
     "default-stop-timeout": (9, ["--default-stop-timeout=9"]),
-    "graph": ("/scratch", ["--graph=/scratch"]),
     "api-cors-header": ("x", ["--api-cors-header=x"]),
     "cluster-store": ("x", ["--cluster-store=x"]),
     "cluster-store-opts": ({"a": "b"}, ["--cluster-store-opt=a=b"]),
     "cluster-advertise": ("x", ["--cluster-advertise=x"]),
     "allow-nondistributable-artifacts": (["x.lab"], ["--allow-nondistributable-artifacts=x.lab"]),
-    "deprecated-key-path": ("/scratch", ["--deprecated-key-path=/scratch"]),
 }
-# The same key in both places is no mistake here, and three have no flag.
-WITHOUT_CLASH = ("runtimes", "builder", "min-api-version", "host-gateway-ips")
+# runtimes may stand in both places; three have no flag; two are older names of a key that is asked about.
+WITHOUT_CLASH = ("runtimes", "builder", "min-api-version", "deprecated-key-path", "host-gateway-ips", "graph")
 
 
 def plan() -> dict[str, t.Any]:

@@ -29,7 +29,7 @@ import typing as t
 
 ROOT = pathlib.Path("/var/lib/docker/schema")
 PLUGINS = pathlib.Path("/run/docker/plugins")
-PATIENCE = 12.0
+PATIENCE = 25.0
 _RELOADED = re.compile(
     r"Reloaded configuration|rror reconfiguring the daemon|unable to configure the Docker daemon|file configuration validation failed"
 )

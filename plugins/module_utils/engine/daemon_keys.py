@@ -262,11 +262,12 @@ _ENTRIES = (
     Key(
         "cluster-store-opts",
         values.STRING_MAP,
+        flag="cluster-store-opt",
         removed="23.0",
         note="external key-value stores are gone; use swarm mode",
     ),
     Key("cluster-advertise", values.STRING, removed="23.0", note="external key-value stores are gone; use swarm mode"),
-    Key("deprecated-key-path", values.PATH, removed="24.0", note="the engine ignores it"),
+    Key("deprecated-key-path", values.PATH, flag=NO_FLAG, removed="24.0", note="the engine ignores it"),
 )
 
 KEYS: dict[str, Key] = {entry.name: entry for entry in _ENTRIES}
