@@ -104,8 +104,11 @@ def _contained(api: DockerApi, image: str, security: list[str]) -> Run:
     try:
         api.ask(lambda client: client.start(identifier))
     except ApiError as error:
-        # What the engine says in its answer, without the words of HTTP around it.
-        return Run(b"", str(getattr(error.__cause__, "explanation", None) or error))
+        explanation = getattr(error.__cause__, "explanation", None)
+        if not explanation:
+            # It did not refuse but was silent, which says nothing about the profile.
+            raise
+        return Run(b"", str(explanation))
     api.ask(lambda client: client.wait(identifier, timeout=_TIMEOUT))
     return Run(b"".join(stream), "")
 
