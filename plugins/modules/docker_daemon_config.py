@@ -295,7 +295,7 @@ recreate:
       elements: str
 log_budget:
   description:
-    - What the logs of containers can take in bytes, null when the log settings are those of an unknown plugin.
+    - What the logs of containers can take, in bytes.
     - A bound, not a product of max-size and max-file. It has the message that goes beyond a full file, the copy
       that exists while a file is compressed, and the copy that the engine keeps for C(docker logs) when the driver
       itself cannot be read.
@@ -337,7 +337,7 @@ log_budget:
       description: Whether all end, and RV(log_budget.total) fits into free and used; null when nobody asked.
       type: bool
 log_delivery:
-  description: How the wanted log driver delivers; null when its settings are those of an unknown plugin.
+  description: How the wanted log driver delivers. Of a plugin the worst is assumed.
   returned: success
   type: dict
   contains:

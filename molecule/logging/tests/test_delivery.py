@@ -7,8 +7,10 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import log_
 
 READS, STALLS, ABSENT = "127.0.0.1:5514", "127.0.0.1:5515", "127.0.0.1:5599"
 NON_BLOCKING = {"mode": "non-blocking", "max-buffer-size": "1m"}
-# By default gelf spends three seconds on each message for a receiver that has gone, which the clearing up would wait for.
+# By default gelf spends three seconds on each message for a receiver that has gone, and fluentd tries for ever; clearing up
+# would wait for both.
 GELF = {"gelf-address": f"tcp://{STALLS}", "gelf-tcp-max-reconnect": "0", "gelf-tcp-reconnect-delay": "0"}
+FLUENTD = {"fluentd-address": STALLS, "fluentd-max-retries": "1", "fluentd-retry-wait": "100ms"}
 STALLED = [
     ("syslog", {"syslog-address": f"tcp://{STALLS}"}),
     ("syslog", {"syslog-address": f"tcp://{STALLS}", **NON_BLOCKING}),
@@ -16,8 +18,8 @@ STALLED = [
     ("gelf", GELF),
     ("gelf", {**GELF, **NON_BLOCKING}),
     ("gelf", {"gelf-address": f"udp://{STALLS}"}),
-    ("fluentd", {"fluentd-address": STALLS}),
-    ("fluentd", {"fluentd-address": STALLS, **NON_BLOCKING}),
+    ("fluentd", FLUENTD),
+    ("fluentd", {**FLUENTD, **NON_BLOCKING}),
     ("fluentd", {"fluentd-address": STALLS, "fluentd-async": "true", "fluentd-buffer-limit": "64"}),
 ]
 # A receiver that reads stops nobody, whatever the mode.

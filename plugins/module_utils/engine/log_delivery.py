@@ -64,10 +64,7 @@ def delivery(driver: str, options: t.Mapping[str, str]) -> Delivery:
         if absent == FAILS:
             remarks.append("The mode non-blocking does not help a container to start: the driver connects first.")
         if waits and remote:
-            remarks.append(
-                "A container that ends while the receiver stalls is not cleared away before the receiver goes on or is "
-                "gone: until then docker inspect and docker rm of it do not answer."
-            )
+            remarks.append(_ENGINE_WAITS)
         buffer = log_values.binary_size(options.get("max-buffer-size", str(_RING)))
         return Delivery(NON_BLOCKING, buffer, DROPS, absent, reads(driver, options), remote, tuple(remarks))
     stalled = "" if driver == "none" else BLOCKS if waits else DROPS
@@ -108,7 +105,8 @@ def _receiver(driver: str, options: t.Mapping[str, str]) -> tuple[bool, str, boo
         events = log_values.binary_size(limit) if limit else _FLUENTD_BUFFER
         return False, STARTS, True, [
             f"fluentd-buffer-limit counts messages, not bytes: dockerd keeps up to {events} of them in memory for each "
-            "container while the receiver is away, and then drops new ones."
+            "container while the receiver is away, and then drops new ones.",
+            _ENGINE_WAITS,
         ]
     if driver == "splunk":
         checks = not options.get("splunk-verify-connection") or log_values.is_true(options["splunk-verify-connection"])
@@ -125,6 +123,10 @@ def _receiver(driver: str, options: t.Mapping[str, str]) -> tuple[bool, str, boo
     return True, FAILS, place.scheme not in ("unix", "unixgram"), []
 
 
+_ENGINE_WAITS = (
+    "A container that ends while the receiver stalls is not cleared away before the receiver goes on or the driver gives "
+    "it up: until then docker inspect and docker rm of it do not answer."
+)
 _JOURNALD = [
     "How much the journal keeps is set in journald.conf (SystemMaxUse, SystemKeepFree), not by log options.",
     "All containers share the rate limit of docker.service (RateLimitIntervalSec, RateLimitBurst in journald.conf, or "

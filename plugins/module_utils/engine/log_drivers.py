@@ -249,7 +249,8 @@ def problems(driver: str, options: t.Mapping[str, t.Any], version: Version) -> l
     """
     known = DRIVERS.get(driver)
     if known is None and ":" in driver:
-        return []  # A log plugin has options of its own.
+        known = LogDriver({})  # A log plugin: beside those that the engine reads itself, it has options of its own.
+        options = {name: value for name, value in options.items() if name in EVERY_DRIVER}
     if known is None or not within(version, known.since, known.removed):
         names = ", ".join(name for name, entry in DRIVERS.items() if within(version, entry.since, entry.removed))
         gone = f"was removed in {known.removed}" if known else "is unknown"

@@ -52,7 +52,7 @@ class Report:
     """What was found.
 
     Attributes:
-        budget, delivery: of the wanted configuration; None where its log keys are wrong or it names an unknown plugin.
+        budget, delivery: of the wanted configuration; None where its log keys are wrong.
         unlike: containers whose settings differ from those of new ones.
         formers: what new containers got before.
         problems: reasons to refuse.

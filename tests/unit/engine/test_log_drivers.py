@@ -38,6 +38,8 @@ def test_good(driver, options, version):
     [
         ("jsonfile", {}, "28.5.2", "log-driver", "is unknown"),
         ("logentries", {"logentries-token": "t"}, "25.0.0", "log-driver", "was removed in 25.0"),
+        ("some/plugin:1", {"mode": "non-blocking", "max-buffer-size": "x"}, "28.5.2", "log-opts.max-buffer-size", "no size"),
+        ("some/plugin:1", {"max-buffer-size": "1m"}, "28.5.2", "log-opts.max-buffer-size", "non-blocking"),
         ("json-file", {"max-sise": "10m"}, "28.5.2", "log-opts.max-sise", "did you mean max-size"),
         ("journald", {"syslog-address": "udp://h:1"}, "28.5.2", "log-opts.syslog-address", "but of syslog"),
         ("json-file", {"nonsense-xyz": "1"}, "28.5.2", "log-opts.nonsense-xyz", "is no option of the driver"),
