@@ -19,7 +19,7 @@ CASES = {
     "a quota on XFS without pquota": ("/srv/scratch", SIZE, False),
     "layers on overlay": ("/root/scratch", {"storage-driver": "overlay2"}, False),
     "layers in memory": ("/tmp/scratch", {"storage-driver": "overlay2"}, False),
-    "live-restore in a swarm": ("/var/lib/docker/swarm", {"live-restore": True}, True),
+    "live-restore in a swarm": ("/var/lib/docker/scratch-swarm", {"live-restore": True}, True),
     "labels without SELinux": ("/var/lib/docker/scratch", {"selinux-enabled": True}, False),
 }
 REFUSED = {
@@ -61,6 +61,7 @@ def stop(daemon):
 
 def attempt(root, config, swarm):
     extra = ""
+    shutil.rmtree(root, ignore_errors=True)
     if swarm:
         daemon = start(root, {})
         assert serves(daemon), open("/run/scratch/log").read()
