@@ -6,7 +6,8 @@ PRIVATE to the collection: no stability is promised to other users.
 
 To add a row, add it here and give it a host that matches and one that just does not in
 tests/unit/engine/test_exclusion_rows.py; `make docs` puts it into docs/preflight.md. Rows with ``by=BY_DAEMON`` need no
-more of the host than the context of engine/daemon_config.py, which judges every configuration by them. The others are judged by engine/preflight.py.
+more of the host than the context of engine/daemon_config.py, which judges every configuration by them;
+engine/preflight.py judges by all.
 """
 
 from __future__ import annotations

@@ -121,8 +121,8 @@ def judge(facts: HostFacts, request: Request, version: Version | None) -> exclus
     Args:
         version: of the engine that is installed or will be, None where that is not known.
     """
-    rows = exclusion_rows.by(exclusions.BY_HOST)
-    return exclusions.judge(rows, known(facts, request, version), version, exclusion_rows.DIMENSIONS)
+    # Those of the daemon too: it judges by the data-root that it has, this by the one that is asked for.
+    return exclusions.judge(exclusion_rows.ROWS, known(facts, request, version), version, exclusion_rows.DIMENSIONS)
 
 
 def accept(told: t.Mapping[str, Problem], accepted: t.Sequence[str]) -> tuple[dict[str, Problem], list[Problem]]:

@@ -153,3 +153,9 @@ def test_what_is_accepted_is_not_told_again():
 def test_what_refuses_or_does_not_exist_cannot_be_accepted(name, words):
     (problem,) = preflight.accept({}, [name])[1]
     assert words in str(problem)
+
+
+def test_a_swarm_at_the_data_root_that_is_asked_for_counts():
+    asked = preflight.Request(config={"live-restore": True})
+    assert [problem.where for problem in judge(asked, swarm=True).refused] == ["live-restore"]
+    assert judge(asked, swarm=False).refused == []
