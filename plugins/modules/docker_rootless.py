@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_rootless
 short_description: Let a user's systemd run the Docker daemon (rootless mode)
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Judges whether the host can run dockerd without root, and refuses with every reason at once before anything is written.
   - Writes the user's unit, to C(/etc/systemd/user/docker.service) where only root can change it, hands control groups down to the

@@ -156,7 +156,7 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit(
         "containerd", "a socket outside of /run/user/UID", _outside,
-        "the host's containerd belongs to root, and dockerd does not start without being able to use it",
+        "the host's containerd belongs to root and is out of the daemon's reach; before Docker 28 dockerd does not even start",
         "remove it; dockerd starts a containerd of its own",
     ),
     Limit(

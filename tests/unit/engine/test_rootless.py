@@ -26,7 +26,8 @@ def test_places_of_a_user():
     assert Account("new", "/home/new").runtime == ""
 
 
-# Each of these was given to a real daemon of a user: it did not start, or started and could not be reached or used.
+# All but userland-proxy-path and the drivers that the lab's kernel lacks were given to real daemons of a user: they did not
+# start, could not be reached, or did not do what the key says.
 IMPOSSIBLE = [
     {"userns-remap": "dockremap"},
     {"live-restore": True},
