@@ -51,7 +51,10 @@ def run(outcome: Outcome, probe_timeout: float) -> Result:
     cursor = daemon.journal_cursor()
     reason = _transaction(outcome.command, start=served is not None)
     serving = None
-    if not reason and served:
+    if reason and served and not systemd.is_active(UNIT):
+        # A package whose service does not start fails in apt's eyes, and apt does not say why.
+        reason += f" (dockerd: {daemon.journal_reason(cursor) or 'it gave no reason'})"
+    elif not reason and served:
         serving = _await(probe_timeout)
         if serving is None:
             reason = f"the new engine does not serve within {probe_timeout:g} seconds: {daemon.journal_reason(cursor) or 'it gave no reason'}"
