@@ -52,6 +52,8 @@ def control(**fields: str) -> str:
 
 
 def build(tree: pathlib.Path, text: str) -> None:
+    # Debian moved manuals between engine and CLI, which upstream's packages never did.
+    shutil.rmtree(tree / "usr/share", ignore_errors=True)
     (tree / "DEBIAN").mkdir(parents=True, exist_ok=True)
     (tree / "DEBIAN" / "control").write_text(text)
     (tree / "DEBIAN" / "md5sums").unlink(missing_ok=True)

@@ -81,8 +81,8 @@ def _transaction(command: t.Sequence[str], start: bool) -> str:
         return str(error)
     if done.rc == 0:
         return ""
-    lines = done.stderr.splitlines()
-    said = [line for line in lines if line.startswith(("E:", "dpkg: error"))] or lines[-1:] or ["it gave no reason"]
+    lines = [*done.stdout.splitlines(), *done.stderr.splitlines()]
+    said = [line for line in lines if line.startswith(("E:", "dpkg: error", " trying to overwrite"))] or lines[-1:] or ["it gave no reason"]
     return "the package manager failed: " + "; ".join(line.strip() for line in said)
 
 
