@@ -91,13 +91,16 @@ def make(request: Request) -> Outcome:
     names = [package.name for package in request.wanted]
     known = host_packages.known([*names, *packages.rivals(names)])
     offered: list[Package] = []
+    if request.directory and request.checksums and os.path.isdir(request.directory):
+        # Nothing is read from a package that is not the one that was meant.
+        wrong = package_files.checksum_problems(request.directory, request.checksums)
+        if wrong:
+            return Outcome(PackagePlan(), tuple(wrong))
     if request.directory:
         offered = package_files.read(request.directory)
         known = _from_directory(known, offered, names)
     plan = packages.plan(request.wanted, known, request.policy)
     problems = list(plan.problems)
-    if request.directory and request.checksums and offered:
-        problems += package_files.checksum_problems(request.directory, request.checksums)
     if request.directory and os.path.isdir(request.directory):
         problems += [Problem(name, f"is not in {request.directory}; put the package there") for name in plan.unknown]
     command: tuple[str, ...] = ()
