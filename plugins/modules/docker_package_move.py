@@ -11,7 +11,8 @@ short_description: Move the engine's packages in one transaction that is proved 
 version_added: 0.2.0
 description:
   - Does what M(bulkhead.docker.docker_package_set) predicts where M(ansible.builtin.apt) cannot do it in one go - moving an installed engine up
-    or down, replacing the packages of one source by those of another, installing a directory of packages without any source.
+    or down, replacing the packages of one source by those of another, installing a directory of packages without any source, installing a version
+    that is not the candidate of packages which are pinned by name (M(ansible.builtin.apt) finds no candidate then).
   - Judges everything again, keeps the packages that are replaced, runs one transaction, and waits until the new engine answers. If it does not,
     the old packages are put back and the failure tells why and where the host stands.
   - An engine that did not serve before is not started.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signed package repositories out of Debian's own engines, under upstream's names and versions: lab_repository.py.
 
-Makes in /srv/lab:
+Makes in /usr/share/lab:
   keys/           a key of the makers, one of the mirror and one of a stranger (public: NAME.asc, fingerprint: NAME.fpr)
   debs/           docker-ce, docker-ce-cli, containerd.io in each version, and lab-editor, which nobody asked for
   www/upstream    pool and signed indices; www/mirror has the same with another key; www/unsigned has none;
@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 
-TOP = pathlib.Path("/srv/lab")
+TOP = pathlib.Path("/usr/share/lab")
 SUITES = {"bookworm": "20.10.24", "trixie": "26.1.5", "forky": "28.5.2"}
 # A release whose dockerd starts, says its version and never serves.
 BROKEN = "28.5.3"
@@ -52,6 +52,8 @@ def control(**fields: str) -> str:
 
 
 def build(tree: pathlib.Path, text: str) -> None:
+    # Debian moved manuals between engine and CLI, which upstream's packages never did.
+    shutil.rmtree(tree / "usr/share", ignore_errors=True)
     (tree / "DEBIAN").mkdir(parents=True, exist_ok=True)
     (tree / "DEBIAN" / "control").write_text(text)
     (tree / "DEBIAN" / "md5sums").unlink(missing_ok=True)
@@ -171,7 +173,7 @@ def main() -> None:
 
 def directory() -> str:
     """Put all that the engine needs in one directory, as somebody would for a host without a network, and return its checksums."""
-    place = pathlib.Path("/srv/packages")
+    place = pathlib.Path("/usr/share/lab-packages")
     place.mkdir(exist_ok=True)
     debian = [path for path in pathlib.Path("/var/cache/apt/archives").glob("*.deb") if not path.name.startswith(REPLACED)]
     for path in [*debian, *(TOP / "debs").glob("*.deb")]:

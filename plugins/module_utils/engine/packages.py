@@ -152,6 +152,14 @@ def plan(wanted: t.Sequence[Wanted], known: t.Mapping[str, Known], policy: Polic
     moved = {name: version for name, version in targets.items() if version != known[name].installed}
     members = [package.name for package in wanted if package.held and (package.name in targets or known.get(package.name, Known()).installed)]
     old_engine = next((known[name].installed for name in ENGINES if name in known and known[name].installed), "")
+    new_engine = targets.get(wanted[0].name, "") if wanted else ""
+    if in_the_way and not policy.downgrade and _release_order(new_engine, old_engine) < 0:
+        problems.append(
+            Problem(
+                wanted[0].name,
+                f"{new_engine} is an older engine than {old_engine}, which is installed; set docker_engine_downgrade if it is to become older",
+            )
+        )
     back = {name: known[name].installed for name in (*moved, *in_the_way) if known[name].installed}
     return PackagePlan(
         install=tuple(f"{name}={version}" for name, version in moved.items()),
@@ -164,7 +172,7 @@ def plan(wanted: t.Sequence[Wanted], known: t.Mapping[str, Known], policy: Polic
         ),
         problems=tuple(problems),
         engine_before=old_engine,
-        engine_after=targets.get(wanted[0].name, "") if wanted else "",
+        engine_after=new_engine,
         back=tuple(f"{name}={version}" for name, version in back.items()),
     )
 
@@ -184,6 +192,11 @@ def judge_simulation(plan_made: PackagePlan, removed: t.Mapping[str, str]) -> li
         for name, version in removed.items()
         if name not in plan_made.remove
     ]
+
+
+def _release_order(new: str, old: str) -> int:
+    """Compare packages of different names, whose epochs and revisions mean nothing to each other."""
+    return package_versions.order(package_versions.upstream(new), package_versions.upstream(old)) if new and old else 0
 
 
 def _rival_problem(name: str, version: str) -> Problem:

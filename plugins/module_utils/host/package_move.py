@@ -51,7 +51,10 @@ def run(outcome: Outcome, probe_timeout: float) -> Result:
     cursor = daemon.journal_cursor()
     reason = _transaction(outcome.command, start=served is not None)
     serving = None
-    if not reason and served:
+    if reason and served and not systemd.is_active(UNIT):
+        # A package whose service does not start fails in apt's eyes, and apt does not say why.
+        reason += f" (dockerd: {daemon.journal_reason(cursor) or 'it gave no reason'})"
+    elif not reason and served:
         serving = _await(probe_timeout)
         if serving is None:
             reason = f"the new engine does not serve within {probe_timeout:g} seconds: {daemon.journal_reason(cursor) or 'it gave no reason'}"
@@ -78,8 +81,8 @@ def _transaction(command: t.Sequence[str], start: bool) -> str:
         return str(error)
     if done.rc == 0:
         return ""
-    lines = done.stderr.splitlines()
-    said = [line for line in lines if line.startswith(("E:", "dpkg: error"))] or lines[-1:] or ["it gave no reason"]
+    lines = [*done.stdout.splitlines(), *done.stderr.splitlines()]
+    said = [line for line in lines if line.startswith(("E:", "dpkg: error", " trying to overwrite"))] or lines[-1:] or ["it gave no reason"]
     return "the package manager failed: " + "; ".join(line.strip() for line in said)
 
 

@@ -48,8 +48,9 @@ class Outcome:
         notes: what has to be told before it happens.
         command: the one transaction; empty while there is nothing to do, or while it is not known what.
         back: ``name=version`` of all that the transaction changes, as it is now.
+        picks: whether a version is installed that is not the candidate.
         needs_move: whether the transaction is more than ansible.builtin.apt does: an engine that moves, packages that make
-            room for others, or a set that comes from a directory.
+            room for others, a set that comes from a directory, or a version that a pin by name hides from it.
     """
 
     plan: PackagePlan
@@ -57,11 +58,13 @@ class Outcome:
     notes: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     back: tuple[str, ...] = ()
+    picks: bool = False
 
     @property
     def needs_move(self) -> bool:
         """See the attributes."""
-        return bool(self.command) and (self.plan.moves_engine or bool(self.plan.remove) or "Dir::Etc::SourceList=/dev/null" in self.command)
+        from_directory = "Dir::Etc::SourceList=/dev/null" in self.command
+        return bool(self.command) and (self.plan.moves_engine or bool(self.plan.remove) or from_directory or self.picks)
 
 
 def unmanageable() -> Problem | None:
@@ -88,13 +91,16 @@ def make(request: Request) -> Outcome:
     names = [package.name for package in request.wanted]
     known = host_packages.known([*names, *packages.rivals(names)])
     offered: list[Package] = []
+    if request.directory and request.checksums and os.path.isdir(request.directory):
+        # Nothing is read from a package that is not the one that was meant.
+        wrong = package_files.checksum_problems(request.directory, request.checksums)
+        if wrong:
+            return Outcome(PackagePlan(), tuple(wrong))
     if request.directory:
         offered = package_files.read(request.directory)
         known = _from_directory(known, offered, names)
     plan = packages.plan(request.wanted, known, request.policy)
     problems = list(plan.problems)
-    if request.directory and request.checksums and offered:
-        problems += package_files.checksum_problems(request.directory, request.checksums)
     if request.directory and os.path.isdir(request.directory):
         problems += [Problem(name, f"is not in {request.directory}; put the package there") for name in plan.unknown]
     command: tuple[str, ...] = ()
@@ -113,7 +119,8 @@ def make(request: Request) -> Outcome:
     if move is not None:
         forbidden, notes = version_move.judge(move, names[0], request.settings, request.image_store)
         problems += forbidden
-    return Outcome(plan, tuple(problems), tuple(notes), command, back)
+    picks = any(known[name].candidate != version for name, version in (entry.split("=", 1) for entry in plan.install))
+    return Outcome(plan, tuple(problems), tuple(notes), command, back, picks)
 
 
 def lines(plan: PackagePlan) -> list[str]:

@@ -119,3 +119,10 @@ def test_the_cli_follows_the_engine():
 def test_what_apt_would_remove_beyond_the_plan_is_refused():
     made = plan(*CE, known={"docker-ce": Known("", NEW), "docker.io": Known("26.1")}, replace=True, strict=False)
     assert [problem.where for problem in packages.judge_simulation(made, {"docker.io": "26.1", "docker-compose": "1.29"})] == ["docker-compose"]
+
+
+def test_an_older_engine_of_another_source_is_a_downgrade_too():
+    known = {"docker-ce": Known(installed=NEW), "docker.io": Known("", "26.1.5+dfsg1-9")}
+    (problem,) = plan(ENGINE, known=known, replace=True).problems
+    assert "docker_engine_downgrade" in str(problem)
+    assert plan(ENGINE, known=known, replace=True, downgrade=True).problems == ()

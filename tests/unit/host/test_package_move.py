@@ -26,7 +26,7 @@ class Host:
 
     def __init__(self, answers, kept=("/back/docker.io_1.deb",), failing=()):
         self.answers, self.kept, self.failing = list(answers), list(kept), list(failing)
-        self.ran, self.held_back = [], 0
+        self.ran, self.held_back, self.active = [], 0, True
 
     def run(self, command, **_options):
         line = " ".join(command)
@@ -52,7 +52,7 @@ def move(monkeypatch):
         monkeypatch.setattr(packages, "download", lambda _entries, _directory: host.kept)
         monkeypatch.setattr(packages, "known", lambda names: {name: Known("1", held=True) for name in names})
         monkeypatch.setattr(packages, "nothing_started", host.nothing_started)
-        monkeypatch.setattr(systemd, "is_active", lambda _unit: True)
+        monkeypatch.setattr(systemd, "is_active", lambda _unit: host.active)
         monkeypatch.setattr(systemd, "reset_failed", lambda _unit: None)
         monkeypatch.setattr(systemd, "start", lambda _unit: None)
         monkeypatch.setattr(package_move.Daemon, "journal_cursor", lambda _host: "mark")
@@ -85,6 +85,13 @@ def test_back_when_the_new_engine_does_not_serve(move):
 def test_back_when_the_transaction_fails(move):
     with pytest.raises(package_move.MoveError, match="something broke. The host is back at docker.io=1, which does not serve either"):
         move(Host(["1", None], failing=["docker-ce=2"]))
+
+
+def test_dockerd_is_asked_why_where_apt_does_not_say(move):
+    host = Host(["1", None], failing=["docker-ce=2"])
+    host.active = False
+    with pytest.raises(package_move.MoveError, match=r"something broke \(dockerd: it broke\). The host is back"):
+        move(host)
 
 
 def test_no_way_back_is_told_before_and_after(move):
