@@ -10,7 +10,6 @@ import socket
 import subprocess
 import time
 import typing as t
-import urllib.request
 
 import preparations
 from witness import IMAGE, engine, run
@@ -86,11 +85,6 @@ def network(path: str, _since: float) -> t.Any:
         client.remove_network(identifier)
 
 
-def served(url: str, _since: float) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return answer.read().decode()
-
-
 def journal(_name: str, since: float) -> str:
     """What dockerd has said since then."""
     return run("journalctl", "--unit", "docker.service", "--output", "cat", "--no-pager", f"--since=@{since:.3f}")
@@ -136,7 +130,6 @@ _LOOKS: dict[str, t.Callable[[str, float], t.Any]] = {
     "container": container,
     "event": event,
     "network": network,
-    "served": served,
     "journal": journal,
     "runs": runs,
     "asked": lambda plugin, _since: plugin in preparations.ASKED,

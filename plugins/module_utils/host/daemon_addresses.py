@@ -44,31 +44,18 @@ def problems(config: Config, predicting: bool) -> list[Problem]:
 
 
 def _ports(config: Config, predicting: bool) -> list[Problem]:
-    found = []
-    metrics = str(config.get("metrics-addr") or "")
-    host, colon, port = metrics.rpartition(":")
-    wanted = [("metrics-addr", host.strip("[]"), int(port))] if colon and port.isdigit() and 0 < int(port) < 65536 else []
-    diagnosis = config.get("network-diagnostic-port")
-    if isinstance(diagnosis, int) and 0 < diagnosis < 65536:
-        # moby daemon/libnetwork/diagnostic: it listens on the loopback address alone.
-        wanted.append(("network-diagnostic-port", "127.0.0.1", diagnosis))
-    for key, address, number in wanted:
-        refused = _bind_error(address, number)
-        if refused == errno.EADDRINUSE:
-            holder = _holder(number)
-            if holder not in _OWN:
-                found.append(
-                    Problem(
-                        key,
-                        f"names port {number} of {address}, which is in use by {holder or 'another program'}; choose "
-                        "another port, or stop that program",
-                    )
-                )
-        elif refused == errno.EADDRNOTAVAIL and not predicting:
-            found.append(
-                Problem(key, f"names {address}, but this host has no such address; name one of its own")
-            )
-    return found
+    host, colon, port = str(config.get("metrics-addr") or "").rpartition(":")
+    if not (colon and port.isdigit() and 0 < int(port) < 65536):
+        return []
+    address, number = host.strip("[]"), int(port)
+    refused = _bind_error(address, number)
+    if refused == errno.EADDRINUSE and (holder := _holder(number)) not in _OWN:
+        message = f"names port {number} of {address}, which is in use by {holder or 'another program'}; choose another port, or stop that program"
+    elif refused == errno.EADDRNOTAVAIL and not predicting:
+        message = f"names {address}, but this host has no such address; name one of its own"
+    else:
+        return []
+    return [Problem("metrics-addr", message)]
 
 
 def _bind_error(address: str, port: int) -> int:

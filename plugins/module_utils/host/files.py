@@ -52,7 +52,7 @@ def read_text(path: str, limit: int = 4 * 1024 * 1024) -> str | None:
     if len(content) > limit:
         raise FileError(f"{path} is larger than {limit} bytes; it cannot be a file that this collection manages")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise NotText(f"{path} is not UTF-8 text (byte {error.start})") from error
 
