@@ -184,7 +184,8 @@ def _variants(name: str, rules: t.Iterable[Rule]) -> list[tuple[int, int, int, i
         conditions = {argument for rule in rules for argument in rule.args}
         for argument in sorted(conditions):
             # The last one has a bit that the kernel does not look at in an int, and the filter does.
-            for value in {argument.value, argument.value_two, max(argument.value - 1, 0), argument.value | 1 << 32}:
+            named = argument.value_two if argument.op == seccomp_args.MASKED else argument.value
+            for value in {named, max(named - 1, 0), named | 1 << 32}:
                 args = [_WRONG] * 6
                 args[argument.index] = value
                 found.append(t.cast("tuple[int, int, int, int, int, int]", tuple(args)))
