@@ -69,11 +69,11 @@ def test_ids_of_containers_are_the_user_and_its_range(host, person, docker):
 
 
 def test_root_in_a_container_is_nobody_on_the_host(host, docker):
-    mounts = ("--volume", "/etc/shadow:/shadow:ro", "--volume", "/etc:/host")
+    mounts = ("--volume", "/etc/shadow:/shadow:ro", "--volume", "/opt:/host")
     name = docker.start("breakout", "--cap-add", "ALL", "--security-opt", "seccomp=unconfined", *mounts)
     assert "Permission denied" in docker.attempt("exec", name, "cat", "/shadow").stderr
     assert docker.attempt("exec", name, "touch", "/host/owned").rc != 0
-    assert not host.file("/etc/owned").exists
+    assert not host.file("/opt/owned").exists
 
 
 def test_a_published_port_answers(host, docker):
@@ -145,7 +145,9 @@ def configure(host, person):
     yield run
     if json.loads(host.file(CONFIG).content_string) != own:
         run()
-    assert json.loads(host.file(CONFIG).content_string) == own
+    # A reloadable key that goes is written as its default until the next start.
+    left = {key: value for key, value in json.loads(host.file(CONFIG).content_string).items() if value != []}
+    assert left == own
 
 
 def test_a_key_that_can_be_reloaded_restarts_nothing(docker, configure):
@@ -163,7 +165,7 @@ def test_a_configuration_with_which_it_does_not_start_is_taken_back(host, person
     before = host.file(CONFIG)
     # Every check passes, but a file is in the way of the directory.
     person.check("touch", f"{person.runtime}/in-the-way")
-    result = configure(**{"exec-root": f"{person.runtime}/in-the-way/docker"})
+    result = configure(**{"pidfile": f"{person.runtime}/in-the-way/docker.pid"})
     assert "in-the-way" in result["msg"] and "restored" in result["msg"] and "serves again" in result["msg"], result["msg"]
     after = host.file(CONFIG)
     assert (after.content_string, after.uid, after.mode) == (before.content_string, person.uid, before.mode)
