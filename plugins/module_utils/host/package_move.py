@@ -12,6 +12,7 @@ import dataclasses
 import time
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import package_versions
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, engine, files, packages, systemd
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import STATE_DIRECTORY, UNIT, Daemon
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.package_plan import Outcome
@@ -55,8 +56,14 @@ def run(outcome: Outcome, probe_timeout: float) -> Result:
         # A package whose service does not start fails in apt's eyes, and apt does not say why.
         reason += f" (dockerd: {daemon.journal_reason(cursor) or 'it gave no reason'})"
     elif not reason and served:
+        expected = package_versions.upstream(outcome.plan.engine_after)
+        if package_versions.upstream(engine.serving_version() or "") != expected:
+            # Not every package restarts its service: the old program would go on and answer for the new one.
+            with contextlib.suppress(commands.CommandError):
+                systemd.restart(UNIT)
         serving = _await(probe_timeout)
-        if serving is None:
+        if serving is None or package_versions.upstream(serving) != expected:
+            serving = None
             reason = f"the new engine does not serve within {probe_timeout:g} seconds: {daemon.journal_reason(cursor) or 'it gave no reason'}"
     if reason:
         raise MoveError(_back(outcome, kept, held, served, reason, probe_timeout))

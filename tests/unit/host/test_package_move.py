@@ -55,6 +55,7 @@ def move(monkeypatch):
         monkeypatch.setattr(systemd, "is_active", lambda _unit: host.active)
         monkeypatch.setattr(systemd, "reset_failed", lambda _unit: None)
         monkeypatch.setattr(systemd, "start", lambda _unit: None)
+        monkeypatch.setattr(systemd, "restart", lambda _unit: host.ran.append("restart"))
         monkeypatch.setattr(package_move.Daemon, "journal_cursor", lambda _host: "mark")
         monkeypatch.setattr(package_move.Daemon, "journal_reason", lambda _host, _mark="": "it broke")
         return package_move.run(OUTCOME, probe_timeout=0)
@@ -68,6 +69,14 @@ def test_a_move_that_serves(move):
     assert (len(host.ran), host.held_back) == (1, 0)
 
 
+def test_an_old_engine_that_goes_on_is_restarted_and_never_taken_for_the_new_one(move):
+    host = Host(["1", "1", "2"])
+    assert move(host) == package_move.Result("2")
+    assert host.ran[-1] == "restart"
+    with pytest.raises(package_move.MoveError, match="does not serve"):
+        move(Host(["1"]))
+
+
 def test_an_engine_that_did_not_serve_is_not_started(move):
     host = Host([None])
     assert move(host) == package_move.Result(None)
@@ -75,7 +84,7 @@ def test_an_engine_that_did_not_serve_is_not_started(move):
 
 
 def test_back_when_the_new_engine_does_not_serve(move):
-    host = Host(["1", None, "1"])
+    host = Host(["1", "2", None, "1"])
     with pytest.raises(package_move.MoveError, match=r"does not serve within 0 seconds: it broke. The host is back at docker.io=1, which serves again as 1"):
         move(host)
     assert host.ran[1].endswith("install /back/docker.io_1.deb docker-ce-")
