@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import sys
 import time
@@ -25,7 +26,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import
 
 IMAGE = "lab/busybox"
 LABEL = "bulkhead.seccomp-probe"
-BUNDLE = "/run/containerd/io.containerd.runtime.v2.task/moby/{}/config.json"
+BUNDLE = "/run/containerd/io.containerd.runtime.v2.task/moby*/{}/config.json"
 
 
 def compare():
@@ -54,7 +55,9 @@ def _filter(client, options, security):
             client.start(identifier)
         except docker.errors.APIError:
             return None
-        with open(BUNDLE.format(identifier), encoding="utf-8") as handle:
+        # With userns-remap the namespace of containerd carries the ids in its name.
+        (bundle,) = glob.glob(BUNDLE.format(identifier))
+        with open(bundle, encoding="utf-8") as handle:
             given = json.load(handle)["linux"]["seccomp"]
     rules = {
         json.dumps(
@@ -122,7 +125,9 @@ def converge(profile, release=None, predicting=False):
     """Run the module's own path with the settings that are there; as if the engine were another release when one is named."""
     host = Daemon()
     if release:
-        host.engine_version = lambda: release
+        # Only the profile: other settings may not be that release's.
+        choose = seccomp_plan.choose
+        seccomp_plan.choose = lambda host, given, _version, predicting: choose(host, given, versions.parse(release), predicting)
     with open(host.config_file, encoding="utf-8") as handle:
         config = json.load(handle)
     managed = {path.partition(".")[0] for path in host.read_state()[0].managed}
