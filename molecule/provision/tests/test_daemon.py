@@ -41,8 +41,8 @@ def test_a_configuration_with_which_the_daemon_does_not_start_is_taken_back(host
     name = docker.start("rollback")
     pid = docker.pid(name)
     before = host.file(CONFIG).content_string
-    # Every check passes, but nobody can make a directory there.
-    result = configure(**{"exec-root": "/proc/docker"})
+    # Every check passes, but nobody can make a file there.
+    result = configure(pidfile="/proc/docker.pid")
     assert "/proc/docker" in result["msg"]
     assert "restored" in result["msg"]
     assert host.file(CONFIG).content_string == before
