@@ -22,8 +22,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import
 OLD = {"live-restore": True, "labels": ["run=old"]}
 NEW = {"live-restore": True, "labels": ["run=new"], "raw-logs": True}
 RELOADED = {"live-restore": True, "labels": ["run=new"]}
-# Every check passes, but nobody can make a directory there.
-BROKEN = {**NEW, "exec-root": "/proc/docker"}
+# Every check passes, but nobody can make a file there.
+BROKEN = {**NEW, "pidfile": "/proc/docker.pid"}
 
 #: Each point: the settings that are asked for, and whether with a profile before and with one after. A profile costs its
 #: proof, so only the points that have to do with it have one.

@@ -10,8 +10,8 @@ import typing as t
 import lab
 
 GOOD = {"live-restore": True, "labels": ["state=good"]}
-# Every check passes, but nobody can make a directory there.
-BROKEN = {**GOOD, "exec-root": "/proc/docker"}
+# Every check passes, but nobody can make a file there.
+BROKEN = {**GOOD, "pidfile": "/proc/docker.pid"}
 # The units of the cases below hang when they see this in daemon.json.
 SLOW = {**GOOD, "raw-logs": True}
 SLOW_DOCKERD = pathlib.Path("/usr/local/sbin/dockerd-slow")
@@ -56,7 +56,7 @@ def a_deferred_change_that_fails_later() -> dict[str, t.Any]:
 
 def a_host_that_was_broken_before() -> dict[str, t.Any]:
     lab.clean()
-    lab.CONFIG.write_text(json.dumps({"exec-root": "/proc/docker"}), encoding="utf-8")
+    lab.CONFIG.write_text(json.dumps({"pidfile": "/proc/docker.pid"}), encoding="utf-8")
     lab.call("systemctl", "restart", "docker.service", check=False)
     before = state()
     return {"before": before, "answer": lab.ask({"raw-logs": True}), "after": state()}
@@ -64,16 +64,16 @@ def a_host_that_was_broken_before() -> dict[str, t.Any]:
 
 def a_host_in_start_limit_hit() -> dict[str, t.Any]:
     lab.clean()
-    lab.CONFIG.write_text(json.dumps({"exec-root": "/proc/docker"}), encoding="utf-8")
+    lab.CONFIG.write_text(json.dumps({"pidfile": "/proc/docker.pid"}), encoding="utf-8")
     for _attempt in range(6):
         lab.call("systemctl", "restart", "docker.service", check=False)
     lab.CONFIG.write_text("{}\n", encoding="utf-8")
     naive = lab.succeeds("systemctl", "start", "docker.service")
     refused = lab.call("journalctl", "--unit", "docker.service", "--lines", "5", "--output", "cat")
-    lab.CONFIG.write_text(json.dumps({"exec-root": "/proc/docker"}), encoding="utf-8")
-    answer = lab.ask({"exec-root": "/var/run/docker"})
+    lab.CONFIG.write_text(json.dumps({"pidfile": "/proc/docker.pid"}), encoding="utf-8")
+    answer = lab.ask({"pidfile": "/var/run/docker.pid"})
     after = state()
-    lab.ask({"exec-root": "/var/run/docker", "raw-logs": True})
+    lab.ask({"pidfile": "/var/run/docker.pid", "raw-logs": True})
     # Our own starts do not count against those of whoever comes next.
     next_ones = [lab.succeeds("systemctl", "restart", "docker.service") for _attempt in range(2)]
     return {"refused": refused, "naive": naive, "answer": answer, "after": after, "next restarts": next_ones}
@@ -83,7 +83,7 @@ def a_daemon_that_rested() -> dict[str, t.Any]:
     lab.clean({"debug": True})
     lab.call("systemctl", "stop", "docker.socket", "docker.service")
     before = state()
-    seen = {"before": before, "answer": lab.ask({"exec-root": "/proc/docker"}), "after": state()}
+    seen = {"before": before, "answer": lab.ask({"pidfile": "/proc/docker.pid"}), "after": state()}
     return {**seen, "left alone": lab.ask({"raw-logs": True}, may_start=False), "then": state()}
 
 
