@@ -165,7 +165,7 @@ def test_a_configuration_with_which_it_does_not_start_is_taken_back(host, person
     before = host.file(CONFIG)
     # Every check passes, but a file is in the way of the directory.
     person.check("touch", f"{person.runtime}/in-the-way")
-    result = configure(**{"pidfile": f"{person.runtime}/in-the-way/docker.pid"})
+    result = configure(pidfile=f"{person.runtime}/in-the-way/docker.pid")
     assert "in-the-way" in result["msg"] and "restored" in result["msg"] and "serves again" in result["msg"], result["msg"]
     after = host.file(CONFIG)
     assert (after.content_string, after.uid, after.mode) == (before.content_string, person.uid, before.mode)
