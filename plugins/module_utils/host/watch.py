@@ -33,7 +33,9 @@ def watched(rescue: t.Callable[[], None]) -> t.Iterator[None]:
     try:
         yield
     finally:
-        os.write(writer, _ALIVE)
+        # Somebody may have killed the watcher, which is no reason for the run to fail.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(writer, _ALIVE)
         os.close(writer)
         os.waitpid(child, 0)
 

@@ -40,6 +40,15 @@ def test_a_run_that_ends_by_itself_is_left_alone(tmp_path):
     assert not note.exists()
 
 
+def test_a_run_goes_on_without_its_watcher(monkeypatch):
+    children = []
+    fork = os.fork
+    monkeypatch.setattr(os, "fork", lambda: children.append(fork()) or children[-1])
+    with watch.watched(lambda: None):
+        os.kill(children[0], signal.SIGKILL)
+        os.waitid(os.P_PID, children[0], os.WEXITED | os.WNOWAIT)
+
+
 def test_the_start_of_a_process():
     began = time.time()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
