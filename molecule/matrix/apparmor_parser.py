@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """apparmor_parser for a kernel without AppArmor: the real parser compiles, a file stands for what the kernel has loaded."""
 

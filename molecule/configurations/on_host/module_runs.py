@@ -11,7 +11,7 @@ import sys
 import traceback
 import typing as t
 
-import ansible.module_utils.basic as basic
+from ansible.module_utils import basic
 
 CONFIG_MODULE = importlib.import_module("ansible_collections.bulkhead.docker.plugins.modules.docker_daemon_config")
 _BASE = pathlib.Path("/run/configurations-base.json")

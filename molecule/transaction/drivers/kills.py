@@ -50,8 +50,6 @@ POINTS = {
 }
 
 
-
-
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -56,6 +56,7 @@ ULIMITS = (
     "stack",
 )
 
+
 class Finding(t.NamedTuple):
     """What is wrong at a path below a key, as names and positions; an empty path is the key itself."""
 

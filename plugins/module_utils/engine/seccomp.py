@@ -186,8 +186,13 @@ def _words(value: t.Any) -> bool:
     return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
+def is_number(value: t.Any, least: int, most: int) -> bool:
+    """Tell whether a value of JSON is a whole number within bounds; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
 def _errno(key: str, value: t.Any) -> list[str]:
-    if value is None or (type(value) is int and 0 <= value <= LARGEST_ERRNO):
+    if value is None or is_number(value, 0, LARGEST_ERRNO):
         return []
     return [f"has the {key} {value!r}; an error is a number from 1 to {LARGEST_ERRNO}"]
 
@@ -204,9 +209,9 @@ def _argument(argument: t.Any) -> list[str]:
         found.append(f"has the operator {argument.get('op')!r}, which is unknown; use one of {', '.join(_OPERATORS)}")
     for key in ("value", "valueTwo"):
         value = argument.get(key, 0)
-        if type(value) is not int or not 0 <= value < 2**64:
+        if not is_number(value, 0, 2**64 - 1):
             found.append(f"has an argument with the {key} {value!r}; it is a number from 0 to 2^64 - 1")
     index = argument.get("index")
-    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= 5:
+    if not is_number(index, 0, 5):
         found.append(f"has the argument index {index!r}; a system call has the arguments 0 to 5")
     return found

@@ -30,6 +30,7 @@ _OPPOSITES = {
 }
 _INT = 2**32
 
+
 def holds(argument: Argument, value: int) -> bool:
     """Tell whether a condition holds for a value of its argument, as the filter compares."""
     given = argument.value

@@ -16,7 +16,7 @@ import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import seccomp_args, seccomp_builtin, versions
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp import LARGEST_ERRNO
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp import LARGEST_ERRNO, is_number
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import (
     ERRNO,
     MACHINES,
@@ -230,7 +230,7 @@ def _entry(item: t.Any, where: str, found: list[Problem]) -> Entry | None:
         caps=tuple(_capability(name, where, found) for name in _strings(item.get("capabilities"))),
         errno=item.get("errno"),
     )
-    if entry.errno is not None and (type(entry.errno) is not int or not 1 <= entry.errno <= LARGEST_ERRNO):
+    if entry.errno is not None and not is_number(entry.errno, 1, LARGEST_ERRNO):
         found.append(
             Problem(
                 where, f"has the errno {entry.errno!r}; give a number from 1 to {LARGEST_ERRNO}, such as 38 (ENOSYS)"
@@ -248,13 +248,13 @@ def _argument(given: t.Any, where: str, found: list[Problem]) -> Argument | None
         Problem(where, f"has an argument that {_unknown(name, _ARGUMENT)}") for name in given if name not in _ARGUMENT
     ]
     index, op = given.get("index"), f"SCMP_CMP_{str(given.get('op', '')).upper().replace('SCMP_CMP_', '')}"
-    if type(index) is not int or not 0 <= index <= 5:
+    if not is_number(index, 0, 5):
         found.append(Problem(where, f"has the argument index {index!r}; a system call has the arguments 0 to 5"))
     if op not in seccomp_args.OPERATORS:
         shown = ", ".join(name[len("SCMP_CMP_") :].lower() for name in seccomp_args.OPERATORS)
         found.append(Problem(where, f"has the op {given.get('op')!r}; use one of {shown}"))
     numbers = [given.get("value"), given.get("value_two", 0)]
-    if any(type(number) is not int or not 0 <= number <= seccomp_args.LARGEST for number in numbers):
+    if not all(is_number(number, 0, seccomp_args.LARGEST) for number in numbers):
         found.append(Problem(where, "has an argument whose value is not a number from 0 to 2^64 - 1; give one"))
     if len(found) > before:
         return None

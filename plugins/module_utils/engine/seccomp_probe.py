@@ -185,7 +185,7 @@ def _variants(name: str, rules: t.Iterable[Rule]) -> list[tuple[int, int, int, i
         for argument in sorted(conditions):
             # The last one has a bit that the kernel does not look at in an int, and the filter does.
             named = argument.value_two if argument.op == seccomp_args.MASKED else argument.value
-            for value in {named, max(named - 1, 0), named | 1 << 32}:
+            for value in sorted({named, max(named - 1, 0), named | 1 << 32}):
                 args = [_WRONG] * 6
                 args[argument.index] = value
                 found.append(t.cast("tuple[int, int, int, int, int, int]", tuple(args)))

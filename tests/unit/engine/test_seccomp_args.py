@@ -19,7 +19,7 @@ def any_holds(arguments, value):
 
 def samples(seed):
     chance = random.Random(seed)
-    return [*VALUES, *(chance.getrandbits(64) for _ in range(20)), *(chance.getrandbits(7) for _ in range(20))]
+    return [*VALUES, *(chance.getrandbits(64) for _number in range(20)), *(chance.getrandbits(7) for _number in range(20))]
 
 
 @pytest.mark.parametrize("op", seccomp_args.OPERATORS)

@@ -70,7 +70,8 @@ def host():
     )
 
 
-def plan(host, wanted=CHOICE, good=None, before=None, found=None, **config):
+def plan(host, wanted=None, good=None, before=None, found=None, **config):
+    wanted = CHOICE if wanted is None else wanted
     text = seccomp_plan.choose(host, wanted, VERSION, False).text if wanted != "builtin" else None
     after = {**config, **({"seccomp-profile": OWN} if text else {})}
     return types.SimpleNamespace(
