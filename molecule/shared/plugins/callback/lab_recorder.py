@@ -18,6 +18,7 @@ import shutil
 from pathlib import Path
 
 from ansible import context
+from ansible.playbook.role_include import IncludeRole
 from ansible.plugins.action import ActionBase
 from ansible.plugins.callback import CallbackBase
 
@@ -52,6 +53,11 @@ def role_name(task):
     return role.get_name() if role else None
 
 
+def _name(task):
+    # An include of a role is no Task, and has one name only.
+    return task.get_name() if isinstance(task, IncludeRole) else task.get_name(include_role_fqcn=False)
+
+
 def record_remote_calls(path):
     """Wrap the two ways to a host; workers are forked later and inherit the wrapping."""
     execute_module = ActionBase._execute_module
@@ -63,7 +69,7 @@ def record_remote_calls(path):
             "host": host,
             "module": module,
             "role": role_name(action._task),
-            "task": action._task.get_name(include_role_fqcn=False),
+            "task": _name(action._task),
             "delegated_to": action._task.delegate_to,
         })
 
@@ -121,7 +127,7 @@ class CallbackModule(CallbackBase):
             "type": "task",
             "host": host.get_name(),
             "role": role_name(task),
-            "task": task.get_name(include_role_fqcn=False),
+            "task": _name(task),
             "module": task.action,
             "changed": bool(values.get("changed")),
             "skipped": skipped,
