@@ -11,6 +11,8 @@ import itertools
 import re
 import typing as t
 
+import render_daemon_keys
+
 _INTRODUCTION = """\
 # What excludes what
 
@@ -85,4 +87,4 @@ def _code(source: str) -> str:
 
 
 #: From a path in the checkout to the function that writes it.
-PAGES: dict[str, t.Callable[[], str]] = {"docs/preflight.md": preflight_page}
+PAGES: dict[str, t.Callable[[], str]] = {"docs/preflight.md": preflight_page, "docs/daemon-keys.md": render_daemon_keys.page}

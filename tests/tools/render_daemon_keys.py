@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/daemon-keys.md, written from the data by which daemon.json is judged: `render_daemon_keys.py [FILE]`."""
+"""docs/daemon-keys.md, written from the data by which daemon.json is judged; `make docs` writes it (docs.py)."""
 
 from __future__ import annotations
 
 import json
-import pathlib
-import sys
 import typing as t
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGE = "docs/daemon-keys.md"
 
 _INTRODUCTION = """\
 # Every key of daemon.json
 
-<!-- Written by tests/tools/render_daemon_keys.py from plugins/module_utils/engine/daemon_keys.py; do not edit. -->
+<!-- Written by `make docs` from plugins/module_utils/engine/daemon_keys.py; do not edit. -->
 
 This is what the collection knows about each key, for Docker {oldest} to {newest}; by it `docker_daemon_config` judges a
 configuration before it is written, and tells what a change costs. `molecule/schema` holds it against three real engines.
@@ -38,8 +33,6 @@ _REACHES = {
 
 def page() -> str:
     """Return the text of the page."""
-    if str(ROOT / ".venv" / "collections") not in sys.path:
-        sys.path.append(str(ROOT / ".venv" / "collections"))
     from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys, daemon_values, versions
 
     keys = sorted(daemon_keys.KEYS.values(), key=lambda key: key.name)
@@ -144,7 +137,3 @@ def _span(since: str, removed: str) -> str:
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
-
-
-if __name__ == "__main__":
-    pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / PAGE).write_text(page(), encoding="utf-8")

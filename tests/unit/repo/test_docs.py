@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import pathlib
+import sys
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import exclusion_rows
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-SPEC = importlib.util.spec_from_file_location("docs_pages", ROOT / "tests" / "tools" / "docs.py")
-docs = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(docs)
+sys.path.append(str(ROOT / "tests" / "tools"))
+docs = importlib.import_module("docs")
 
 
 @pytest.mark.parametrize("path", docs.PAGES)
@@ -25,3 +26,8 @@ def test_the_page_of_the_preflight_has_every_row():
     text = docs.preflight_page()
     assert [row.name for row in exclusion_rows.ROWS if f"### {row.name}\n" not in text or f"Source: {row.source}." not in text] == []
     assert "{" not in text
+
+
+def test_the_page_of_keys_has_every_key():
+    text = docs.PAGES["docs/daemon-keys.md"]()
+    assert [name for name in KEYS if f"| `{name}` |" not in text] == []
