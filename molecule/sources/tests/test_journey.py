@@ -63,6 +63,11 @@ def test_a_second_run_and_a_prediction_change_nothing(name):
     assert STEPS[name]["after"] == STEPS[name]["before"]
 
 
+def test_check_mode_predicts_the_move():
+    assert STEPS["upgrade predicted"]["predicted"]
+    assert not STEPS["upgraded again"]["predicted"]
+
+
 def test_a_release_that_does_not_serve_is_taken_back():
     step = STEPS["broken release"]
     assert "the lab broke this release" in step["said"]
