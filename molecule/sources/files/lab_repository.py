@@ -86,7 +86,7 @@ def engine(suite: str, release: str, runtime_too: bool) -> None:
     needs = [entry.strip() for entry in run("dpkg-deb", "--field", str(debs["docker.io"]), "Depends").split(",")]
     needs = [entry for entry in needs if not entry.startswith(("containerd", "runc", "docker-cli", "lsb-base", "sysvinit-utils"))]
     (dockerd / "DEBIAN" / "conffiles").unlink(missing_ok=True)
-    # The relations are upstream's: neither package says that it excludes Debian's docker-cli.
+    # The relations are upstream's, which does not name Debian's docker-cli; that one names docker-ce-cli.
     build(dockerd, package("docker-ce", version, ", ".join(["containerd.io (>= 1.6)", "docker-ce-cli", *needs]), "docker.io"))
     shutil.rmtree(client / "DEBIAN", ignore_errors=True)
     build(client, package("docker-ce-cli", version, "", "docker.io"))

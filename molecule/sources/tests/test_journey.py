@@ -82,13 +82,6 @@ def test_another_source_replaces_the_set_with_all_data_kept():
     assert (after["container"].split()[0], after["volume"]) == ("running", "precious")
 
 
-def test_upstream_beside_debian_is_what_apt_alone_breaks_on():
-    """The naive way: the CLI's packages do not exclude each other, so apt fails in the middle."""
-    naive = STEPS["naive"]
-    assert naive["rc"] != 0
-    assert "trying to overwrite '/usr/bin/docker'" in naive["stderr"]
-
-
 def test_pins_take_the_set_and_nothing_else(host):
     policy = host.check_output("apt-cache policy hello lab-editor docker-ce")
     assert "99.0-1 -1" in policy
