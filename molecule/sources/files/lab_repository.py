@@ -22,7 +22,10 @@ TOP = pathlib.Path("/usr/share/lab")
 SUITES = {"bookworm": "20.10.24", "trixie": "26.1.5", "forky": "28.5.2"}
 # A release whose dockerd starts, says its version and never serves.
 BROKEN = "28.5.3"
-REPLACED = ("docker", "containerd", "runc")
+# Programs of containerd's packages that no container needs; a move writes half as much without them.
+UNUSED = ("usr/bin/ctr", "usr/sbin/pidfd-kill", "usr/lib/**/*-fp*")
+# What the engine needs beyond its own packages and is not in the host's image.
+DEPENDENCIES = ("tini-static", "python3-docker")
 SUITE = re.search(r"^VERSION_CODENAME=(\w+)", pathlib.Path("/etc/os-release").read_text(), re.MULTILINE)[1]
 
 
@@ -83,7 +86,7 @@ def engine(suite: str, release: str, runtime_too: bool) -> None:
     needs = [entry.strip() for entry in run("dpkg-deb", "--field", str(debs["docker.io"]), "Depends").split(",")]
     needs = [entry for entry in needs if not entry.startswith(("containerd", "runc", "docker-cli", "lsb-base", "sysvinit-utils"))]
     (dockerd / "DEBIAN" / "conffiles").unlink(missing_ok=True)
-    # The relations are upstream's: neither package says that it excludes Debian's docker-cli.
+    # The relations are upstream's, which does not name Debian's docker-cli; that one names docker-ce-cli.
     build(dockerd, package("docker-ce", version, ", ".join(["containerd.io (>= 1.6)", "docker-ce-cli", *needs]), "docker.io"))
     shutil.rmtree(client / "DEBIAN", ignore_errors=True)
     build(client, package("docker-ce-cli", version, "", "docker.io"))
@@ -94,6 +97,8 @@ def engine(suite: str, release: str, runtime_too: bool) -> None:
     shutil.rmtree(trees["runc"])
     number = re.match(r"[0-9.]+", run("dpkg-deb", "--field", str(debs["containerd"]), "Version"))[0]
     (runtime / "DEBIAN" / "conffiles").unlink(missing_ok=True)
+    for unused in (path for pattern in UNUSED for path in list(runtime.glob(pattern))):
+        unused.unlink()
     build(runtime, package("containerd.io", f"{number}-1", "libc6, libseccomp2", "containerd, runc", "containerd, runc"))
 
 
@@ -175,7 +180,7 @@ def directory() -> str:
     """Put all that the engine needs in one directory, as somebody would for a host without a network, and return its checksums."""
     place = pathlib.Path("/usr/share/lab-packages")
     place.mkdir(exist_ok=True)
-    debian = [path for path in pathlib.Path("/var/cache/apt/archives").glob("*.deb") if not path.name.startswith(REPLACED)]
+    debian = [path for path in pathlib.Path("/var/cache/apt/archives").glob("*.deb") if path.name.startswith(DEPENDENCIES)]
     for path in [*debian, *(TOP / "debs").glob("*.deb")]:
         if BROKEN not in path.name:
             shutil.copy2(path, place / path.name)

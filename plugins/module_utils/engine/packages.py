@@ -17,7 +17,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import pack
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 
 # Packages that bring the same programs under different names: Debian's, upstream's, Microsoft's and Fedora's, and older ones.
-# Of a row only one can be on a host; not all of them say so to the package manager (docker-cli and docker-ce-cli do not).
+# Of a row only one can be on a host; not all of them say so to the package manager.
 _ROWS = (
     ("docker.io", "docker-ce", "docker-ee", "docker-engine", "moby-engine"),
     ("docker-cli", "docker-ce-cli", "docker-ee-cli", "moby-cli", "podman-docker"),
@@ -164,7 +164,8 @@ def plan(wanted: t.Sequence[Wanted], known: t.Mapping[str, Known], policy: Polic
     return PackagePlan(
         install=tuple(f"{name}={version}" for name, version in moved.items()),
         remove=tuple(in_the_way),
-        hold=tuple(name for name in members if policy.hold and not known.get(name, Known()).held),
+        # apt releases the hold of what it moves.
+        hold=tuple(name for name in members if policy.hold and (name in moved or not known.get(name, Known()).held)),
         unknown=tuple(unknown),
         changes=(
             *(f"{name} {known[name].installed or 'not installed'} -> {version}" for name, version in moved.items()),

@@ -100,7 +100,7 @@ def _await(seconds: float) -> str | None:
         # A daemon that ended and waits to be started again may answer in between.
         if serving and systemd.is_active(UNIT):
             return serving
-        if time.monotonic() > deadline:
+        if systemd.has_failed(UNIT) or time.monotonic() > deadline:
             return None
         time.sleep(1)
 

@@ -58,6 +58,11 @@ def is_active(unit: str) -> bool:
     return properties(unit, ["ActiveState"])["ActiveState"] == "active"
 
 
+def has_failed(unit: str) -> bool:
+    """Tell whether systemd has given a unit up (one that waits to be started again has not failed yet)."""
+    return properties(unit, ["ActiveState"])["ActiveState"] == "failed"
+
+
 def is_installed(unit: str) -> bool:
     """Tell whether systemd finds a file for the unit."""
     return properties(unit, ["LoadState"])["LoadState"] in ("loaded", "masked")

@@ -72,6 +72,11 @@ def test_what_is_held(wanted, held, hold, expected):
     assert plan(wanted, hold=hold, docker_io=Known("28.5", "28.5", held=held)).hold == expected
 
 
+def test_what_moves_is_held_again_because_apt_releases_it():
+    result = plan(Wanted("docker.io", "28.5"), Wanted("runc"), docker_io=Known("26.1", "28.5", held=True), runc=Known("1.2", "1.2", held=True))
+    assert (result.install, result.hold) == (("docker.io=28.5",), ("docker.io",))
+
+
 def test_what_nobody_offers_is_refused_once_the_lists_are_new():
     (problem,) = plan(ENGINE).problems
     assert "offered by none" in str(problem)

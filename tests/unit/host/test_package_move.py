@@ -53,6 +53,7 @@ def move(monkeypatch):
         monkeypatch.setattr(packages, "known", lambda names: {name: Known("1", held=True) for name in names})
         monkeypatch.setattr(packages, "nothing_started", host.nothing_started)
         monkeypatch.setattr(systemd, "is_active", lambda _unit: host.active)
+        monkeypatch.setattr(systemd, "has_failed", lambda _unit: False)
         monkeypatch.setattr(systemd, "reset_failed", lambda _unit: None)
         monkeypatch.setattr(systemd, "start", lambda _unit: None)
         monkeypatch.setattr(systemd, "restart", lambda _unit: host.ran.append("restart"))
