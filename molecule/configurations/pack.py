@@ -25,7 +25,7 @@ BRANCHES = ("plugins/module_utils", "plugins/modules")
 def main(output: str) -> None:
     core = pathlib.Path(ansible.__file__).parent
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
-        cases = {kind: yaml.safe_load((HERE / f"{kind}.yml").read_text(encoding="utf-8")) for kind in ("bad", "good")}
+        cases = {kind: yaml.safe_load((HERE / "files" / f"{kind}.yml").read_text(encoding="utf-8")) for kind in ("bad", "good")}
         archive.writestr("cases.json", json.dumps(cases))
         for path in sorted((HERE / "on_host").glob("*.py")):
             archive.write(path, path.name)

@@ -17,7 +17,7 @@ _SCENARIO = pathlib.Path(__file__).resolve().parents[1]
 
 def cases(kind: str) -> list[tuple[str, dict[str, t.Any]]]:
     """Return each case of a kind, bad or good, with each engine that it is for."""
-    listed = yaml.safe_load((_SCENARIO / f"{kind}.yml").read_text(encoding="utf-8"))
+    listed = yaml.safe_load((_SCENARIO / "files" / f"{kind}.yml").read_text(encoding="utf-8"))
     return [(engine, case) for case in listed for engine in case.get("engines", ENGINES)]
 
 
