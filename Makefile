@@ -10,7 +10,7 @@ TARGETS := demo test lint unit sanity molecule bench docs build clean
 help:
 	@echo "make demo       a throwaway host, provisioned and shown (stays until make clean)"
 	@echo "make test       lint, unit, sanity and molecule"
-	@echo "make molecule   all scenarios; SCENARIO=name for one, COMMAND=converge to keep its hosts"
+	@echo "make molecule   the scenarios of make test; SCENARIO=name for one, COMMAND=converge to keep its hosts"
 	@echo "make bench      measurements"
 	@echo "make docs       pages of docs/ that are written from the collection's data"
 	@echo "make build      the collection's archive, in build/"

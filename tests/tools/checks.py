@@ -20,6 +20,8 @@ COLLECTION = "ansible_collections.bulkhead.docker"
 WORKERS = 2
 SCENARIOS = ROOT / "molecule"
 NOT_JUDGED = ("shared", "demo")
+# Too long for every change; SCENARIO=name runs one.
+ON_DEMAND = ("rootless", "sources")
 SANITY_NO_PYTHON = re.compile(r'Skipping sanity test "import" on Python (\S+) because it could not be found')
 SANITY_FAILED = re.compile(r"The (\d+) sanity test\(s\) listed below \(out of (\d+)\) failed")
 
@@ -150,7 +152,7 @@ def sanity(report: Report) -> None:
 
 def scenarios() -> list[str]:
     """The scenarios that are judged, those with most hosts first: a long one that starts last would run alone."""
-    found = [path for path in SCENARIOS.glob("*/molecule.yml") if path.parent.name not in NOT_JUDGED]
+    found = [path for path in SCENARIOS.glob("*/molecule.yml") if path.parent.name not in (*NOT_JUDGED, *ON_DEMAND)]
     return [path.parent.name for path in sorted(found, key=lambda path: (-path.read_text(encoding="utf-8").count("suite:"), path.parent.name))]
 
 
@@ -172,7 +174,7 @@ def molecule_environment(core: envs.Core, engine_env: dict[str, str]) -> dict[st
 def molecule(report: Report, only: str = "", action: str = "test") -> None:
     chosen = [only] if only else scenarios()
     if only and not (SCENARIOS / only / "molecule.yml").is_file():
-        raise ToolError(f"There is no scenario {only!r} under molecule/; there are {', '.join(sorted(scenarios()))}.")
+        raise ToolError(f"There is no scenario {only!r} under molecule/; there are {', '.join(sorted([*scenarios(), *ON_DEMAND]))}.")
     core = envs.main_core()
     envs.ensure(core)
     with engine.running() as engine_env:
