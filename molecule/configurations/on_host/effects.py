@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 import typing as t
+import urllib.request
 
 import preparations
 from witness import IMAGE, engine, run
@@ -85,6 +86,11 @@ def network(path: str, _since: float) -> t.Any:
         client.remove_network(identifier)
 
 
+def served(url: str, _since: float) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
+
+
 def journal(_name: str, since: float) -> str:
     """What dockerd has said since then."""
     return run("journalctl", "--unit", "docker.service", "--output", "cat", "--no-pager", f"--since=@{since:.3f}")
@@ -130,6 +136,7 @@ _LOOKS: dict[str, t.Callable[[str, float], t.Any]] = {
     "container": container,
     "event": event,
     "network": network,
+    "served": served,
     "journal": journal,
     "runs": runs,
     "asked": lambda plugin, _since: plugin in preparations.ASKED,
