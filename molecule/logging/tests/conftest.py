@@ -6,7 +6,7 @@ import json
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import versions
-from lab_docker import Docker
+from lab_docker import for_test
 
 PROGRAMS = "/opt/logging"
 
@@ -14,10 +14,7 @@ PROGRAMS = "/opt/logging"
 @pytest.fixture
 def docker(host, request):
     """The engine of the host; containers of the test go when it ends."""
-    engine = Docker(host, request.node.originalname.replace("_", "-")[:40])
-    engine.wait_until_serving()
-    yield engine
-    engine.close()
+    yield from for_test(host, request)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ CASES = {
     "nothing special": ("/var/lib/docker/scratch", {}, False),
     "a quota on ext4": ("/var/lib/docker/scratch", SIZE, False),
     "a quota on XFS without pquota": ("/srv/scratch", SIZE, False),
-    "layers on overlay": ("/root/scratch", {"storage-driver": "overlay2"}, False),
+    "layers on overlay": ("/opt/scratch", {"storage-driver": "overlay2"}, False),
     "layers in memory": ("/tmp/scratch", {"storage-driver": "overlay2"}, False),
     "live-restore in a swarm": ("/var/lib/docker/scratch-swarm", {"live-restore": True}, True),
     "labels without SELinux": ("/var/lib/docker/scratch", {"selinux-enabled": True}, False),
@@ -84,8 +84,8 @@ print(json.dumps({name: attempt(*case) for name, case in json.load(sys.stdin).it
 def naive(host):
     """What dockerd does with each case when it is simply started; /srv is an XFS without quotas."""
     host.check_output("mountpoint -q /srv || mount %s /srv", host.ansible.get_variables()["lab_disks"][0])
-    host.check_output("printf %%s %s > /root/driver.py; printf %%s %s > /root/cases.json", DRIVER, json.dumps(CASES))
-    return json.loads(host.check_output("python3 /root/driver.py < /root/cases.json"))
+    host.check_output("printf %%s %s > /opt/driver.py; printf %%s %s > /opt/cases.json", DRIVER, json.dumps(CASES))
+    return json.loads(host.check_output("python3 /opt/driver.py < /opt/cases.json"))
 
 
 def asked(case):

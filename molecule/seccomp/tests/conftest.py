@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from lab_docker import Docker
+from lab_docker import for_test
 
 COLLECTION = Path(__file__).resolve().parents[3]
 DRIVER = Path(__file__).with_name("on_host.py")
@@ -18,11 +18,7 @@ PLACE = "/root/lab"
 
 @pytest.fixture
 def docker(host, request):
-    engine = Docker(host, request.node.originalname.replace("_", "-")[:40])
-    engine.wait_until_serving()
-    yield engine
-    engine.wait_until_serving()
-    engine.close()
+    yield from for_test(host, request)
 
 
 @pytest.fixture(scope="module")

@@ -60,13 +60,13 @@ def test_the_texts():
 
 ONE_LINE = """\
 # deb https://download.docker.com/linux/debian trixie stable
-deb http://deb.debian.org/debian trixie main
+deb http://archive.example/debian trixie main
 deb [arch=amd64 signed-by=/usr/share/keyrings/docker.gpg] https://download.docker.com/linux/debian/ trixie stable
 """
 DEB822 = """\
 # A comment
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: http://archive.example/debian
  http://other.example/debian
 Suites: trixie trixie-updates
 Components: main
@@ -80,11 +80,11 @@ Suites: trixie
 
 def test_entries_of_both_formats():
     assert [(entry.line, entry.urls, entry.suites) for entry in package_sources.entries(ONE_LINE, "/etc/apt/sources.list")] == [
-        (2, ("http://deb.debian.org/debian",), ("trixie",)),
+        (2, ("http://archive.example/debian",), ("trixie",)),
         (3, ("https://download.docker.com/linux/debian/",), ("trixie",)),
     ]
     (entry,) = package_sources.entries(DEB822, "/etc/apt/sources.list.d/debian.sources")
-    assert (entry.line, entry.urls, entry.suites) == (2, ("http://deb.debian.org/debian", "http://other.example/debian"), ("trixie", "trixie-updates"))
+    assert (entry.line, entry.urls, entry.suites) == (2, ("http://archive.example/debian", "http://other.example/debian"), ("trixie", "trixie-updates"))
 
 
 def test_an_older_entry_for_the_same_repository_is_named():
@@ -97,6 +97,6 @@ def test_an_older_entry_for_the_same_repository_is_named():
 
 def test_a_host_that_serves_other_sources_too_needs_more_than_its_name_for_the_pin():
     found = package_sources.entries(ONE_LINE, "/etc/apt/sources.list")
-    mirror = changed(url="http://deb.debian.org/docker", suite="x")
+    mirror = changed(url="http://archive.example/docker", suite="x")
     assert ["release" in problem.message for problem in package_sources.clashes(mirror, OWN, found)] == [True]
     assert package_sources.clashes(dataclasses.replace(mirror, release="o=Docker"), OWN, found) == []
