@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+# The cases lie beside the tests, for the playbook needs them too.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from reality import HOSTS, reality  # noqa: E402

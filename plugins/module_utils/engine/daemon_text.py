@@ -38,7 +38,7 @@ def rewrite(text: str | None, config: t.Mapping[str, t.Any]) -> str:
     if not config or not like.strip():
         return daemon_json.render(config)
     try:
-        start = _SPACE.match(like).end()  # type: ignore[union-attr]
+        start = len(like) - len(like.lstrip(" \t\r\n"))
         written = like[:start] + _object(like[start:], config)
         right = same(daemon_json.parse(written), dict(config))
     except (ValueError, IndexError, RecursionError):
