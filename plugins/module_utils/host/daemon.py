@@ -270,7 +270,14 @@ class Daemon:
 
     def restart(self, timeout: float) -> bool:
         """Restart dockerd and return whether systemd says that it is up."""
-        return self._bring_up(systemd.restart, timeout)
+        if self.unit().active:
+            return self._bring_up(systemd.restart, timeout)
+        try:
+            # A start that systemd is about to make by itself (RestartSec=) would use up the one that a unit may have left.
+            systemd.stop(UNIT, timeout=timeout, scope=self.scope)
+        except commands.CommandError:
+            return False
+        return self._bring_up(systemd.start, timeout)
 
     def stop(self) -> bool:
         """Stop dockerd and the socket that would start it again, and return whether it is down, with no failure on record."""

@@ -77,6 +77,28 @@ def test_stop_takes_the_socket_too_and_leaves_no_failure(host, monkeypatch):
     assert host.stop() is False
 
 
+@pytest.mark.parametrize(
+    ("state", "sub", "expected"),
+    [
+        ("active", "running", ["reset-failed", "reset-failed", "restart", "reset-failed", "reset-failed"]),
+        ("activating", "auto-restart", ["stop", "reset-failed", "reset-failed", "start", "reset-failed", "reset-failed"]),
+        ("failed", "failed", ["stop", "reset-failed", "reset-failed", "start", "reset-failed", "reset-failed"]),
+    ],
+)
+def test_a_start_by_systemd_itself_does_not_use_up_the_one_of_a_restart(host, monkeypatch, state, sub, expected):
+    ran = []
+
+    def run(arguments, **_options):
+        if arguments[1] == "show":
+            return commands.CommandResult(0, "".join(f"{key}={value}\n" for key, value in {**SHOWN, "ActiveState": state, "SubState": sub}.items()), "")
+        ran.append(arguments[1])
+        return commands.CommandResult(0, "", "")
+
+    monkeypatch.setattr(commands, "run", run)
+    assert host.restart(10)
+    assert ran == expected
+
+
 def test_a_stop_that_hangs_is_told(host, monkeypatch):
     def hang(*_units, **_scope):
         raise commands.CommandError("'systemctl stop' did not finish within 180 seconds")
