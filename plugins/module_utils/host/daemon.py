@@ -184,14 +184,15 @@ class Daemon:
         """Return what systemd says about docker.service now."""
         shown = systemd.properties(UNIT, _PROPERTIES, self.scope)
         state, sub = shown["ActiveState"], shown["SubState"]
+        active = state in systemd.RUNNING
         return Unit(
             loaded=shown["LoadState"] == "loaded",
-            active=state == "active",
+            active=active,
             failing=state == "failed" or sub == "auto-restart",
             arguments=tuple(unit_flags.arguments(shown["ExecStart"], _environment(shown)))
             if shown["ExecStart"]
             else (),
-            started=processes.started(int(shown["MainPID"] or 0)) if state == "active" else 0.0,
+            started=processes.started(int(shown["MainPID"] or 0)) if active else 0.0,
             masked=shown["LoadState"] == "masked",
             invocation=shown["InvocationID"],
             step=f"{state} ({sub})",

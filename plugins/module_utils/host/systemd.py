@@ -35,6 +35,8 @@ class Scope:
 
 
 SYSTEM = Scope()
+#: States of a unit that does its work; dockerd from 29.0 on says when it reads its configuration anew, and is ``reloading`` then.
+RUNNING = ("active", "reloading", "refreshing")
 
 
 def user_scope(account: Account) -> Scope:
@@ -47,15 +49,21 @@ def user_scope(account: Account) -> Scope:
 
 
 def properties(unit: str, names: t.Sequence[str], scope: Scope = SYSTEM) -> dict[str, str]:
-    """Return the named properties of a unit as systemctl prints them; a unit that is not there yields empty values."""
+    """Return the named properties of a unit as systemctl prints them; a unit that is not there yields empty values.
+
+    Of one that is printed more than once, as EnvironmentFiles is for each file, all are returned with blanks between.
+    """
     shown = commands.run([*scope.systemctl, "show", "--property", ",".join(names), "--", unit], check=False)
-    found = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
-    return {name: found.get(name, "") for name in names}
+    found: dict[str, list[str]] = {}
+    for name, equals, value in (line.partition("=") for line in shown.stdout.splitlines()):
+        if equals:
+            found.setdefault(name, []).append(value)
+    return {name: " ".join(found.get(name, [])) for name in names}
 
 
 def is_active(unit: str) -> bool:
     """Tell whether a unit is active now (a unit that is still starting or stopping is not)."""
-    return properties(unit, ["ActiveState"])["ActiveState"] == "active"
+    return properties(unit, ["ActiveState"])["ActiveState"] in RUNNING
 
 
 def has_failed(unit: str) -> bool:

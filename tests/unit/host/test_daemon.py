@@ -169,6 +169,22 @@ def test_unit(host, tmp_path, monkeypatch):
     assert (unit.masked, unit.invocation, unit.step) == (False, "0123456789abcdef", "active (running)")
 
 
+@pytest.mark.parametrize("state", ["active", "reloading", "refreshing"])
+def test_a_daemon_that_says_that_it_reloads_has_not_ended(host, monkeypatch, state):
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names, _scope: {**SHOWN, "ActiveState": state, "SubState": "reload-notify"})
+    assert host.unit().active is True
+    assert host.unit().started > 0
+
+
+def test_every_file_with_variables_of_the_unit_counts(host, tmp_path, tools):
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(f"{name.upper()}=--label={name}\n")
+    start = "{ path=/usr/bin/dockerd ; argv[]=/usr/bin/dockerd $ONE $TWO ; ignore_errors=no ; }"
+    lines = [f"EnvironmentFiles={tmp_path / name} (ignore_errors=yes)" for name in ("one", "two")]
+    tools.answer("systemctl show", "\n".join(["LoadState=loaded", "ActiveState=inactive", "SubState=dead", f"ExecStart={start}", *lines, ""]))
+    assert host.unit().flags == {"label": ["one", "two"]}
+
+
 @pytest.mark.parametrize(
     ("state", "sub", "active", "failing"),
     [
