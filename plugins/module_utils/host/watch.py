@@ -19,8 +19,9 @@ _ALIVE = b"."
 def watched(rescue: t.Callable[[], None]) -> t.Iterator[None]:
     """Run the body while a process of its own watches: if this process dies in it, the other one calls the rescue.
 
-    It holds what this process holds, locks included, until it is done. A body that ends in any way of its own, an
-    exception included, needs no rescue. What kills the whole session or the machine, kills the watcher too.
+    It holds what this process holds, locks included, until it is done. A body that ends in any way of its own, an error
+    included, needs no rescue; one that somebody interrupts (SIGINT) does. What kills the whole session or the machine, kills
+    the watcher too.
 
     Args:
         rescue: called at most once, without anybody to report to; what it raises is lost.
@@ -30,12 +31,18 @@ def watched(rescue: t.Callable[[], None]) -> t.Iterator[None]:
     if child == 0:
         _watch(reader, writer, rescue)
     os.close(reader)
+    ended = False
     try:
         yield
+        ended = True
+    except Exception:
+        ended = True
+        raise
     finally:
-        # Somebody may have killed the watcher, which is no reason for the run to fail.
-        with contextlib.suppress(BrokenPipeError):
-            os.write(writer, _ALIVE)
+        if ended:
+            # Somebody may have killed the watcher, which is no reason for the run to fail.
+            with contextlib.suppress(BrokenPipeError):
+                os.write(writer, _ALIVE)
         os.close(writer)
         os.waitpid(child, 0)
 

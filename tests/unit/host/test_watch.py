@@ -40,6 +40,13 @@ def test_a_run_that_ends_by_itself_is_left_alone(tmp_path):
     assert not note.exists()
 
 
+def test_a_run_that_somebody_interrupts_is_mended_before_it_ends(tmp_path):
+    note = pathlib.Path(tmp_path / "rescued")
+    with pytest.raises(KeyboardInterrupt), watch.watched(lambda: note.write_text("called")):
+        raise KeyboardInterrupt
+    assert note.read_text() == "called"
+
+
 def test_a_run_goes_on_without_its_watcher(monkeypatch):
     children = []
     fork = os.fork
