@@ -21,6 +21,7 @@ _ABSENT = ("not-installed", "config-files")
 
 
 _POLICY = "/usr/sbin/policy-rc.d"
+_FORBIDDING = "#!/bin/sh\n# Of a run of bulkhead.docker; if none is under way, remove this file.\nexit 101\n"
 _MOVED = re.compile(r"^Inst (?P<name>\S+) \[(?P<version>[^\]]+)\]", re.MULTILINE)
 _REMOVED = re.compile(r"^(?:Remv|Purg) (?P<name>\S+) \[(?P<version>[^\]]+)\]", re.MULTILINE)
 
@@ -119,10 +120,11 @@ def download(entries: t.Sequence[str], directory: str) -> list[str]:
 def nothing_started() -> t.Iterator[None]:
     """Keep packages from starting their services for as long as this lasts (policy-rc.d: 101 forbids)."""
     kept = _POLICY + ".kept"
-    if os.path.lexists(_POLICY):
+    # Where a run was killed in here, its file still lies there, and the kept one is the host's own.
+    if os.path.lexists(_POLICY) and (os.path.islink(_POLICY) or files.read_text(_POLICY) != _FORBIDDING):
         os.rename(_POLICY, kept)
     try:
-        files.write_text(_POLICY, "#!/bin/sh\nexit 101\n", mode=0o755)
+        files.write_text(_POLICY, _FORBIDDING, mode=0o755)
         yield
     finally:
         files.remove(_POLICY)

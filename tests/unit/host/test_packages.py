@@ -69,3 +69,29 @@ def test_both_tools_are_asked_for_all_packages_at_once(apt):
 def test_apt_is_here(tools, installed, expected):
     tools.installed = installed
     assert packages.apt_is_here() is expected
+
+
+FORBIDS = "exit 101\n"
+
+
+def test_no_service_is_started_and_the_hosts_own_policy_comes_back(tmp_path, monkeypatch):
+    policy = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(packages, "_POLICY", str(policy))
+    with packages.nothing_started():
+        assert policy.read_text().endswith(FORBIDS)
+    assert not policy.exists()
+    policy.write_text("the host's own\n")
+    with packages.nothing_started():
+        assert policy.read_text().endswith(FORBIDS)
+    assert policy.read_text() == "the host's own\n"
+
+
+def test_the_policy_of_a_run_that_was_killed_is_not_taken_for_the_hosts_own(tmp_path, monkeypatch):
+    policy = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(packages, "_POLICY", str(policy))
+    policy.write_text("the host's own\n")
+    killed = packages.nothing_started()
+    killed.__enter__()
+    with packages.nothing_started():
+        assert policy.read_text().endswith(FORBIDS)
+    assert policy.read_text() == "the host's own\n"
