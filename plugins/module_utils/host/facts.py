@@ -25,7 +25,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     systemd,
 )
 
-_DOTTED = re.compile(r"\b\d+\.\d+\.\d+")
+# Upstream's containerd writes a v before its version.
+_DOTTED = re.compile(r"\bv?(\d+\.\d+\.\d+)")
 
 
 def gather(data_root: str, layers: str, with_firewall: bool = False) -> HostFacts:
@@ -133,7 +134,7 @@ def _version_of(program: str) -> str | None:
     if commands.find(program) is None:
         return ""
     match = _DOTTED.search(commands.run([program, "--version"], check=False).stdout)
-    return match[0] if match else None
+    return match[1] if match else None
 
 
 def _forward_policy() -> str | None:

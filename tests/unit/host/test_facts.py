@@ -88,6 +88,19 @@ def test_what_a_host_is(host):
     assert {"nodev", "prjquota"} <= set(found.layers.options)
 
 
+@pytest.mark.parametrize(
+    ("printed", "version"),
+    [
+        ("containerd containerd.io v2.1.5 fcd43222d6b07379a4be9786bda52438f0dd16a1\n", "2.1.5"),
+        ("containerd github.com/containerd/containerd/v2 v2.2.0 1c4457e\n", "2.2.0"),
+        ("containerd unknown\n", None),
+    ],
+)
+def test_the_version_of_upstreams_containerd(host, tools, printed, version):
+    tools.answer("containerd --version", printed)
+    assert gather(host).containerd == version
+
+
 def test_cgroup_v2(host):
     host.write("/sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n")
     found = gather(host)
