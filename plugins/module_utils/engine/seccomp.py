@@ -121,17 +121,25 @@ def _default_action(profile: dict[str, t.Any], where: str) -> list[Problem]:
 
 def _architectures(profile: dict[str, t.Any]) -> list[str]:
     found = []
-    entries = profile.get("archMap") or []
+    entries = _given(profile, "archMap", [])
     if not isinstance(entries, list) or not all(
         isinstance(entry, dict)
         and isinstance(entry.get("architecture"), str)
-        and _words(entry.get("subArchitectures") or [])
+        and _words(_given(entry, "subArchitectures", []))
         for entry in entries
     ):
         found.append("the profile's archMap is not a list of objects with architecture and subArchitectures")
-    if not _words(profile.get("architectures") or []):
+    if not _words(_given(profile, "architectures", [])):
         found.append("the profile's architectures are not a list of words")
+    if not _words(_given(profile, "flags", [])):
+        found.append("the profile's flags are not a list of words")
     return found
+
+
+def _given(holder: t.Mapping[str, t.Any], key: str, otherwise: t.Any) -> t.Any:
+    # Only null counts as absent: on an empty value of another kind the engine gives the whole profile up.
+    value = holder.get(key)
+    return otherwise if value is None else value
 
 
 def _rule(rule: t.Any) -> list[str]:
@@ -154,13 +162,15 @@ def _rule(rule: t.Any) -> list[str]:
     if action not in _ACTIONS:
         found.append(f"has the action {action!r}, which is unknown; use one of {', '.join(_ACTIONS)}")
     found += _errno("errnoRet", rule.get("errnoRet"))
-    arguments = rule.get("args") or []
+    if not isinstance(_given(rule, "comment", ""), str):
+        found.append("has a comment that is no text, with which no container starts")
+    arguments = _given(rule, "args", [])
     if not isinstance(arguments, list):
         return [*found, "has args that are not a list"]
     for argument in arguments:
         found += _argument(argument)
     for side in ("includes", "excludes"):
-        condition = rule.get(side) or {}
+        condition = _given(rule, side, {})
         if not isinstance(condition, dict):
             found.append(f"has {side} that are not an object")
             continue
@@ -172,7 +182,7 @@ def _rule(rule: t.Any) -> list[str]:
         found += [
             f"has {side} with {name} that is not a list of words"
             for name in ("caps", "arches")
-            if not _words(condition.get(name) or [])
+            if not _words(_given(condition, name, []))
         ]
         kernel = condition.get("minKernel") or "1.0"
         if not isinstance(kernel, str) or not _KERNEL.fullmatch(kernel) or kernel == "0.0":

@@ -140,6 +140,8 @@ def judge(
             _rule(number, rule, profile, version, found, odd)
     _contradictions(profile, machine, found, odd)
     odd += _undone(profile, machine, version)
+    if profile.default_errno == 0 and versions.within(version, "23.0"):
+        odd.append("defaultErrnoRet is 0, so calls that are not listed do nothing and programs believe that they succeeded")
     if profile.default_errno is not None and not versions.within(version, "23.0"):
         odd.append(f"Docker {version} passes over defaultErrnoRet; calls that are not listed get EPERM")
     return Verdict(

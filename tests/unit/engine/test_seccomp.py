@@ -85,6 +85,14 @@ def test_actions_that_refuse_are_good_defaults(action):
             {**GOOD, "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "excludes": {"kernel": "5"}}]},
             "excludes with the unknown key 'kernel'",
         ),
+        ({**GOOD, "archMap": {}}, "archMap is not a list of objects"),
+        ({**GOOD, "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ""}]}, "archMap is not a list of objects"),
+        ({**GOOD, "archMap": None, "architectures": ""}, "architectures are not a list of words"),
+        ({**GOOD, "flags": "SECCOMP_FILTER_FLAG_LOG"}, "flags are not a list of words"),
+        ({**GOOD, "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": {}}]}, "args that are not a list"),
+        ({**GOOD, "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "includes": []}]}, "includes that are not an object"),
+        ({**GOOD, "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "excludes": {"caps": {}}}]}, "caps that is not a list of words"),
+        ({**GOOD, "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "comment": 5}]}, "a comment that is no text"),
     ],
 )
 def test_bad(profile, words):

@@ -152,3 +152,8 @@ def test_ptrace_on_an_old_kernel():
 
 def test_what_an_old_engine_passes_over():
     assert "passes over defaultErrnoRet" in warnings(version=parse("20.10.24"))
+
+
+def test_an_error_that_is_none():
+    assert "programs believe that they succeeded" in warnings(default_errno=0)
+    assert warnings(default_errno=38) == ""
