@@ -95,7 +95,7 @@ class Default:
 DEFAULTS = (
     Default(
         "25.0",
-        lambda host: bool(host.containers) and "nofile" not in host.config.get("default-ulimits", {}),
+        lambda host: bool(host.containers) and "nofile" not in (host.config.get("default-ulimits") or {}),
         "the unit no longer raises the limit of open files, so containers get systemd's own (1024 soft); set default-ulimits.nofile if they need more",
     ),
     Default(
@@ -119,7 +119,8 @@ DEFAULTS = (
     Default(
         "29.0",
         lambda host: "min-api-version" not in host.config,
-        "clients that speak an API older than 1.44 (Docker 25.0) are refused; look at agents, proxies and libraries that use the socket",
+        "clients that speak an API older than 1.44 (Docker 25.0), from 29.3 on than 1.40 (Docker 19.03), are refused; look at agents, proxies and "
+        "libraries that use the socket",
     ),
     Default("29.0", lambda host: host.context.cgroup_version == 1, "cgroup v1, which this host has, is deprecated; plan its move to v2"),
 )

@@ -63,6 +63,7 @@ def test_what_does_not_forbid_a_move(before, after, host):
         ("26.1", "27.0", Host({"ipv6": True}), "ip6tables"),
         ("26.1", "27.0", Host({"ipv6": True, "ip6tables": False}), None),
         ("24.0", "25.0", Host(containers=(Container("one"),)), "open files"),
+        ("24.0", "25.0", Host({"default-ulimits": None}, containers=(Container("one"),)), "open files"),
         ("28.5", "29.0", Host({"min-api-version": "1.24"}), "containerd image store"),
         ("28.5", "29.0", Host({"min-api-version": "1.24"}, layers=("overlay2",)), None),
         ("28.5", "29.0", Host({"min-api-version": "1.24", "storage-driver": "overlay2"}, context=Context(cgroup_version=1)), "cgroup v1"),
