@@ -65,6 +65,10 @@ def parse(words: t.Sequence[str]) -> dict[str, list[str]]:
             name = _SHORT.get(word[1], word[1])
             value = word[2:].lstrip("=")
             separator = "=" if value else ""
+            if value and _is_switch(name) and word[2] != "=":
+                # Short switches may be written together, and the last with its value: -DH fd://
+                rest.insert(0, f"-{value}")
+                separator = ""
         else:
             continue
         if not separator:

@@ -35,6 +35,8 @@ def test_arguments(line, environment, expected):
     [
         (["-H", "fd://", "-H=tcp://h:2376"], {"host": ["fd://", "tcp://h:2376"]}),
         (["-Hunix:///x"], {"host": ["unix:///x"]}),
+        (["-DH", "fd://"], {"debug": ["true"], "host": ["fd://"]}),
+        (["-D=false"], {"debug": ["false"]}),
         (["--icc=false", "--debug"], {"icc": ["false"], "debug": ["true"]}),
         (["-D", "--log-level", "warn"], {"debug": ["true"], "log-level": ["warn"]}),
         (["--live-restore", "--label", "a=b", "--label=c=d"], {"live-restore": ["true"], "label": ["a=b", "c=d"]}),
