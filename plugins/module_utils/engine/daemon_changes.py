@@ -25,6 +25,9 @@ RESTART = daemon_keys.RESTART
 FORCES = (LIVE, RELOAD, RESTART)
 
 _CREDENTIALS = re.compile(r"(?<=://)\S+(?=@)")
+# Go also takes a proxy without a scheme.
+_PROXIES = ("http-proxy", "https-proxy")
+_PROXY_CREDENTIALS = re.compile(r"^(?!\w+://)\S+(?=@)")
 _SECRET_OPTIONS = ("splunk-token", "logentries-token")
 
 
@@ -194,7 +197,11 @@ def masked(value: t.Any) -> t.Any:
     if isinstance(value, list):
         return [masked(item) for item in value]
     if isinstance(value, dict):
-        return {name: "********" if name in _SECRET_OPTIONS else masked(item) for name, item in value.items()}
+        hidden = {
+            name: _PROXY_CREDENTIALS.sub("********", item) if name in _PROXIES and isinstance(item, str) else item
+            for name, item in value.items()
+        }
+        return {name: "********" if name in _SECRET_OPTIONS else masked(item) for name, item in hidden.items()}
     return value
 
 

@@ -186,22 +186,24 @@ def _image_store(config: Config, version: Version, _context: Context) -> t.Itera
     for place, option in enumerate(config.get("storage-opts", [])):
         where = f"storage-opts[{place}]"
         name = option.partition("=")[0]
-        if (
-            name not in ("overlay2.size", "btrfs.min_space", "zfs.fsname", "size")
-            and not (name == "overlay2.override_kernel_check" and not within(version, "24.0"))
-            and not (name.startswith("dm.") and driver == "devicemapper")
-        ):
+        owners = [
+            owner
+            for owner, options in daemon_keys.STORAGE_OPTIONS.items()
+            if name in options and within(version, "", options[name])
+        ]
+        # These two are never chosen by the engine itself, so their options need the name of the driver.
+        if not owners or (not driver and owners[0] in ("vfs", "devicemapper")):
             yield Problem(
                 where, f"holds '{name}', which is no option of a storage driver of Docker {version}; remove it"
             )
-        elif "." in name and driver and name.partition(".")[0] not in (driver, "dm"):
+        elif driver and driver not in owners:
             yield Problem(where, f"holds '{name}', which is no option of the storage driver {driver}; remove it")
 
 
 def _cgroups(config: Config, _version: Version, context: Context) -> t.Iterator[Problem]:
     parent = config.get("cgroup-parent", "")
     chosen = [entry.partition("=")[2] for entry in config.get("exec-opts", [])]
-    driver = chosen[-1] if chosen else context.cgroup_driver
+    driver = chosen[0] if chosen else context.cgroup_driver
     is_slice = parent.endswith(".slice") and len(parent) > len(".slice") and "/" not in parent
     if parent and driver == "systemd" and not is_slice:
         yield Problem(
@@ -249,6 +251,13 @@ def _network(config: Config, version: Version, _context: Context) -> t.Iterator[
     for name in ("bip", "bip6"):
         if config.get("bridge") and config.get(name):
             yield Problem(name, "excludes bridge, and dockerd does not start with both; keep one of the two")
+    pools = config.get("default-address-pools", [])
+    only_ipv6 = pools and all(ipaddress.ip_interface(pool["base"]).version == 6 for pool in pools)
+    if only_ipv6 and not any(config.get(name) for name in ("bip", "bridge", "fixed-cidr")):
+        yield Problem(
+            "default-address-pools",
+            "holds no IPv4 pool, which leaves none for the default bridge, and dockerd does not start so; add one",
+        )
     if "host-gateway-ip" in config and "host-gateway-ips" in config:
         yield Problem(
             "host-gateway-ip",
@@ -267,6 +276,14 @@ def _default_bridge(config: Config, version: Version, _context: Context) -> t.It
             "ipv6",
             f"needs fixed-cidr-v6 on Docker {version}, or dockerd does not start; name a subnet, such as fd00:26::/64",
         )
+    for address, gateway in (("bip", "default-gateway"), ("bip6", "default-gateway-v6")):
+        own = ipaddress.ip_interface(config[address]).ip if config.get(address) else None
+        if own and config.get(gateway) and own == ipaddress.ip_address(config[gateway]):
+            yield Problem(
+                gateway,
+                f"is {config[gateway]}, which {address} gives to the bridge itself, and dockerd does not start so; remove it, as "
+                "the bridge is the gateway then",
+            )
     # With live-restore dockerd leaves the bridge alone while containers run: such a mistake waits for the next boot.
     for address, inside in (("bip", ("fixed-cidr", "default-gateway")), ("bip6", ("fixed-cidr-v6", "default-gateway-v6"))):
         if not config.get(address):
@@ -289,6 +306,15 @@ def _default_bridge(config: Config, version: Version, _context: Context) -> t.It
         )
     if config.get("mtu") and not 68 <= config["mtu"] <= 65535:
         yield Problem("mtu", f"is {config['mtu']}, but a bridge carries packets of 68 to 65535 bytes; try 1500")
+
+
+def _together(config: Config, _version: Version, _context: Context) -> t.Iterator[Problem]:
+    if config.get("graph") and config.get("data-root"):
+        yield Problem("graph", "is the old name of data-root, and dockerd does not start with both; keep data-root")
+    if config.get("cri-containerd") and config.get("features", {}).get("embedded-containerd"):
+        yield Problem(
+            "cri-containerd", "excludes features.embedded-containerd, and dockerd does not start with both; keep one of the two"
+        )
 
 
 def _devices(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
@@ -323,15 +349,20 @@ def _listeners(config: Config, _version: Version, _context: Context) -> t.Iterat
                 f"serves the API on {entry} without tlsverify, which gives root to everybody who reaches it; set "
                 "tlsverify with tlscacert, tlscert and tlskey",
             )
-    if config.get("tlsverify"):
-        for name in ("tlscacert", "tlscert", "tlskey"):
+    # Even false switches TLS on (moby daemon/command/daemon.go: "if they specify TLSVerify at all").
+    asked = [name for name in ("tlsverify", "tls") if config.get(name) or (name == "tlsverify" and name in config)]
+    if asked:
+        shown = f"{asked[0]} is {daemon_values.describe(config[asked[0]])}"
+        for name in ("tlscacert", "tlscert", "tlskey") if config.get("tlsverify") else ("tlscert", "tlskey"):
             if not config.get(name):
-                yield Problem(name, "is missing while tlsverify is true; name the file")
+                also = "; name the file" if config[asked[0]] else f", which asks for TLS all the same; remove {asked[0]} or name the file"
+                yield Problem(name, f"is missing while {shown}{also}")
 
 
 def _runtimes(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
     default = config.get("default-runtime", "")
-    shims = default.startswith("io.containerd.") and within(version, "23.0")
+    # moby daemon/runtime_unix.go, isPermissibleC8dRuntimeName.
+    shims = "." in default and "/" not in default and not default.startswith(".") and within(version, "23.0")
     if (
         default
         and default not in ("runc", "io.containerd.runc.v2")
@@ -375,6 +406,7 @@ _RULES: tuple[_Rule, ...] = (
     _excluded,
     _network,
     _default_bridge,
+    _together,
     _devices,
     _discovery,
     _ulimits,

@@ -175,7 +175,7 @@ _ENTRIES = (
     Key("containerd-namespace", values.STRING, "moby", check=values.check_namespace),
     Key("cri-containerd", values.BOOL, False),
     Key("builder", values.STRUCTURED, flag=NO_FLAG, check=values.check_builder),
-    Key("cdi-spec-dirs", values.STRINGS, ["/etc/cdi", "/var/run/cdi"], since="25.0", flag="cdi-spec-dir"),
+    Key("cdi-spec-dirs", values.STRINGS, ["/etc/cdi", "/var/run/cdi"], since="25.0", flag="cdi-spec-dir", check=values.check_spec_dirs),
     Key("nri-opts", values.STRUCTURED, None, RELOAD, RESETS, {}, since="29.2", flag="nri-opts", check=values.check_nri),
     Key("runtimes", values.STRUCTURED, {}, RELOAD, reset={}, members=True, flag="add-runtime", check=values.check_runtimes),
     Key("default-runtime", values.STRING, "runc", RELOAD, reset="runc", reaches=CREATED),
@@ -201,17 +201,17 @@ _ENTRIES = (
     Key("default-shm-size", values.SIZE, "64M", RELOAD, reset="64M", reaches=CREATED),
     Key("default-ipc-mode", values.STRING, "private", RELOAD, reset="private", reaches=CREATED, choices=("private", "shareable")),
     Key("default-cgroupns-mode", values.STRING, None, RELOAD, reaches=CREATED, choices=("private", "host")),
-    Key("default-stop-timeout", values.INT, 10, RELOAD, reset=10, since="29.7", reaches=CREATED, check=values.check_not_zero),
+    Key("default-stop-timeout", values.INT, 10, RELOAD, reset=10, since="29.7", reaches=CREATED, check=values.check_positive),
     Key("log-driver", values.STRING, "json-file", reaches=CREATED),
     Key("log-opts", values.STRING_MAP, {}, flag="log-opt", reaches=CREATED),
     # Network.
     Key("bridge", values.STRING, "", short="b", reaches=BRIDGE),
     Key("bip", values.CIDR, "", reaches=BRIDGE, check=values.check_bridge_address),
     Key("bip6", values.CIDR, "", since="28.0", reaches=BRIDGE, check=values.check_ipv6_network),
-    Key("fixed-cidr", values.CIDR, "", reaches=BRIDGE),
+    Key("fixed-cidr", values.CIDR, "", reaches=BRIDGE, check=values.check_ipv4),
     Key("fixed-cidr-v6", values.CIDR, "", reaches=BRIDGE, check=values.check_ipv6_network),
-    Key("default-gateway", values.IP, "", reaches=BRIDGE),
-    Key("default-gateway-v6", values.IP, "", reaches=BRIDGE),
+    Key("default-gateway", values.IP, "", reaches=BRIDGE, check=values.check_ipv4),
+    Key("default-gateway-v6", values.IP, "", reaches=BRIDGE, check=values.check_ipv6),
     Key("mtu", values.COUNT, 1500, reaches=BRIDGE, check=values.check_not_zero),
     Key("network-control-plane-mtu", values.COUNT, 1500, check=values.check_not_zero),
     Key("ip", values.IP, "0.0.0.0", reaches=BRIDGE),
@@ -306,6 +306,22 @@ GRAPH_DRIVERS: dict[str, tuple[str, str]] = {
     "aufs": ("", "24.0"),
     "overlay": ("", "24.0"),
     "devicemapper": ("", "25.0"),
+}
+#: The options of each graph driver, each with the release that dropped it.
+STORAGE_OPTIONS: dict[str, dict[str, str]] = {
+    "overlay2": {"overlay2.size": "", "overlay2.override_kernel_check": "24.0"},
+    "btrfs": {"btrfs.min_space": ""},
+    "zfs": {"zfs.fsname": ""},
+    "vfs": {"size": ""},
+    "devicemapper": {
+        f"dm.{name}": "25.0"
+        for name in (
+            "basesize loopdatasize loopmetadatasize fs mkfsarg mountopt metadatadev datadev thinpooldev blkdiscard blocksize "
+            "override_udev_sync_check use_deferred_removal use_deferred_deletion min_free_space xfs_nospace_max_retries "
+            "directlvm_device directlvm_device_force thinp_percent thinp_metapercent thinp_autoextend_percent "
+            "thinp_autoextend_threshold libdm_log_level"
+        ).split()
+    },
 }
 SNAPSHOTTERS = (
     "overlayfs",

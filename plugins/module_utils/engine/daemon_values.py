@@ -18,8 +18,8 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import parse_size
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import Version, within
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import log_values
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import NEWEST_KNOWN, Version, within
 
 BOOL = "true or false"
 INT = "a whole number"
@@ -35,7 +35,8 @@ IPS = "a list of IP addresses"
 STRING_MAP = "an object whose values are strings"
 BOOL_MAP = "an object whose values are true or false"
 STRUCTURED = "an object or a list with a fixed form"
-KINDS = (BOOL, INT, COUNT, STRING, PATH, CIDR, IP, SIZE, DURATION, STRINGS, IPS, STRING_MAP, BOOL_MAP, STRUCTURED)
+OBJECT = "an object"
+KINDS = (BOOL, INT, COUNT, STRING, PATH, CIDR, IP, SIZE, DURATION, STRINGS, IPS, STRING_MAP, BOOL_MAP, STRUCTURED, OBJECT)
 
 ULIMITS = (
     "as",
@@ -108,6 +109,7 @@ BUILDER_FILTERS = (
     "mutable",
     "immutable",
 )
+_AGES = ("until", "unused-for")
 PROXIES = {name: Field(STRING) for name in ("http-proxy", "https-proxy", "no-proxy")}
 NRI = {"enable": Field(BOOL), "plugin-path": Field(PATH), "plugin-config-path": Field(PATH), "socket-path": Field(PATH)}
 RUNTIME = {
@@ -135,13 +137,35 @@ BRIDGE_OPTIONS: dict[str, str] = {
     "com.docker.network.host_ipv4": "",
     "com.docker.network.host_ipv6": "25.0",
 }
+#: How the values of those options are read; any text will do for the others (moby bridge_linux.go, fromLabels).
+_BRIDGE_VALUES: dict[str, str] = {
+    "com.docker.network.bridge.enable_ip_masquerade": "bool",
+    "com.docker.network.bridge.enable_icc": "bool",
+    "com.docker.network.bridge.host_binding_ipv4": "ip",
+    "com.docker.network.bridge.inhibit_ipv4": "bool",
+    "com.docker.network.bridge.gateway_mode_ipv4": "mode",
+    "com.docker.network.bridge.gateway_mode_ipv6": "mode",
+    "com.docker.network.driver.mtu": "mtu",
+    "com.docker.network.enable_ipv4": "bool",
+    "com.docker.network.enable_ipv6": "bool",
+    "com.docker.network.host_ipv4": "ip",
+    "com.docker.network.host_ipv6": "ip",
+}
+_GATEWAY_MODES = {"nat": "", "routed": "", "nat-unprotected": "28.0", "isolated": "28.0"}
+#: The newest version of the API that each release serves (moby daemon/config/config.go, MaxAPIVersion).
+_NEWEST_API = (("29.6", 55), ("29.3", 54), ("29.2", 53), ("29.0", 52))
+#: Until 27.0 dockerd makes the list of all subnets of its pools when it starts; more than this take gigabytes.
+_MOST_SUBNETS = 20
 NETWORK_DRIVERS = ("bridge", "macvlan", "ipvlan", "overlay")
 _LETTER = re.compile(r"[A-Za-z]")
-_DOMAIN = re.compile(r":?(([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])(\.([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]))*)\.?:?\d*")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"(?P<name>{_LABEL}(\.{_LABEL})*)\.?\s*")
+_REGISTRY = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]+))?")
+_TCP = re.compile(r"(\[[0-9A-Fa-f:.%\w]*\]|[^:/\[\]@?#\s]*)(:(?P<port>[0-9]*))?")
+_PREFIXED = re.compile(r"[0-9A-Fa-f.:]+/[0-9]{1,3}")
 _DURATION = re.compile(r"(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+|\d+")
 _NAMESPACE = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
-_SCHEME = re.compile(r"(?P<scheme>unix|tcp|fd|npipe)://")
-_FWMARK = re.compile(r"(0x[0-9a-fA-F]+|\d+)(/(0x[0-9a-fA-F]+|\d+))?")
+_FWMARK = re.compile(r"0x(?P<hex>[0-9a-fA-F]+)|0(?P<octal>[0-7]+)|(?P<decimal>0|[1-9][0-9]*)")
 
 
 def kind_problem(kind: str, value: t.Any) -> str:
@@ -182,6 +206,8 @@ def _is_kind(kind: str, value: t.Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and (kind == INT or value >= 0)
     if kind == STRUCTURED:
         return isinstance(value, (dict, list))
+    if kind == OBJECT:
+        return isinstance(value, dict)
     if kind == DURATION:
         # A number is in nanoseconds on some releases and in seconds on others.
         return isinstance(value, str) and _DURATION.fullmatch(value) is not None
@@ -207,13 +233,25 @@ def describe(value: t.Any) -> str:
 
 
 def check_hosts(value: list[str], _version: Version) -> Findings:
-    """Every listener names how it listens; dockerd guesses otherwise."""
+    """Every listener names how it listens, where dockerd would guess; and where, as it can be read."""
     for place, entry in enumerate(value):
-        if not _SCHEME.match(entry):
+        scheme, separator, address = entry.partition("://")
+        port = _TCP.fullmatch(address)
+        if not separator:
             yield Finding(
                 (place,),
                 f"entry '{entry}' names no scheme, so dockerd would guess; write unix://, fd:// or tcp:// before it",
             )
+        elif scheme not in ("unix", "fd", "tcp"):
+            yield Finding((place,), f"entry '{entry}' begins with {scheme}://, and dockerd knows unix://, fd:// and tcp:// only")
+        elif scheme == "unix" and address and not address.startswith("/"):
+            yield Finding(
+                (place,), f"entry '{entry}' names no absolute path; write it like unix:///run/docker.sock, with three slashes"
+            )
+        elif scheme == "tcp" and (port is None or (port["port"] and not 0 < int(port["port"]) < 65536)):
+            yield Finding((place,), f"entry '{entry}' is no address and port; write it like tcp://10.0.0.1:2376")
+        elif scheme == "tcp" and entry in value[:place]:
+            yield Finding((place,), f"entry '{entry}' stands there twice, and dockerd cannot listen twice; keep one")
 
 
 def check_labels(value: list[str], _version: Version) -> Findings:
@@ -236,7 +274,7 @@ def check_metrics(value: str, _version: Version) -> Findings:
     host, separator, port = value.rpartition(":")
     if not separator or not port.isdigit() or not 0 < int(port) < 65536:
         yield Finding((), f"'{value}' is not address:port; write it like 127.0.0.1:9323")
-    elif host.strip("[]") in ("", "0.0.0.0", "::"):
+    elif host in ("", "[]") or (_is_ip(host.strip("[]")) and ipaddress.ip_address(host.strip("[]")).is_unspecified):
         yield Finding(
             (),
             f"'{value}' serves the metrics to every network without any authentication; name one address, such as "
@@ -244,13 +282,18 @@ def check_metrics(value: str, _version: Version) -> Findings:
         )
 
 
-def check_min_api(value: str, _version: Version) -> Findings:
-    """The lowest version of the API that is served; below 1.24 no engine serves any."""
+def check_min_api(value: str, version: Version) -> Findings:
+    """The lowest version of the API that is served; below 1.24 no engine serves any, nor above its own newest."""
+    newest = next((minor for since, minor in _NEWEST_API if version <= NEWEST_KNOWN and within(version, since)), None)
     match = re.fullmatch(r"1\.(\d+)", value)
     if match is None:
         yield Finding((), f"'{value}' is not a version of the API; write it like 1.44")
     elif int(match[1]) < 24:
         yield Finding((), f"'{value}' is older than 1.24, the oldest that an engine can serve; write 1.24 or newer")
+    elif newest is not None and int(match[1]) > newest:
+        yield Finding(
+            (), f"'{value}' is newer than 1.{newest}, the newest that Docker {version} serves, and dockerd does not start; lower it"
+        )
 
 
 def check_proxies(value: t.Any, version: Version) -> Findings:
@@ -264,27 +307,49 @@ def check_nri(value: t.Any, version: Version) -> Findings:
 
 
 def check_insecure(value: list[str], _version: Version) -> Findings:
-    """A registry that is not verified is named; the whole internet is not."""
+    """A registry that is not verified is named, by host and port or by network; the whole internet is not.
+
+    Source: moby daemon/pkg/registry/config.go (loadInsecureRegistries); http:// and https:// are cut off there.
+    """
     for place, entry in enumerate(value):
-        if re.fullmatch(r"(0\.0\.0\.0|::|0*(:0*)+)/0", entry):
+        name = re.sub("^https?://", "", entry, flags=re.IGNORECASE)
+        host = _REGISTRY.fullmatch(name)
+        if _is_interface(name):
+            if not ipaddress.ip_interface(name).network.prefixlen:
+                yield Finding(
+                    (place,), f"entry '{entry}' switches the verification of every registry off; name the registries"
+                )
+        elif not _is_ip(name) and (host is None or int(host["port"] or 0) > 65535):
             yield Finding(
-                (place,), f"entry '{entry}' switches the verification of every registry off; name the registries"
+                (place,),
+                f"entry '{entry}' is neither host, host:port nor a network, so dockerd does not start; write it like "
+                "registry.example.org:5000",
             )
 
 
-def check_mirrors(value: list[str], _version: Version) -> Findings:
-    """A mirror is an http or https address without credentials, query or fragment."""
+def check_mirrors(value: list[str], version: Version) -> Findings:
+    """A mirror is an http or https address without credentials, query or fragment, and until 24.0 without a path."""
     for place, entry in enumerate(value):
-        parts = urllib.parse.urlsplit(entry)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            yield Finding(
-                (place,), f"entry '{entry}' is not an address of a mirror; write it like https://mirror.example.org"
-            )
+        try:
+            parts = urllib.parse.urlsplit(entry)
+            known = parts.scheme in ("http", "https") and parts.netloc and not re.search(r"\s", entry)
+            known = known and (parts.port is None or parts.port >= 0)
+        except ValueError:
+            known = False
+        if not known:
+            # A name and a password would stand in the message.
+            shown = "an entry" if "@" in entry else f"entry '{entry}'"
+            yield Finding((place,), f"{shown} is not an address of a mirror; write it like https://mirror.example.org")
         elif parts.query or parts.fragment or "@" in parts.netloc:
             yield Finding(
                 (place,),
                 "an entry holds credentials, a query or a fragment, which dockerd refuses; write only scheme, host "
                 "and path",
+            )
+        elif parts.path not in ("", "/") and not within(version, "24.0"):
+            yield Finding(
+                (place,),
+                f"entry '{entry}' has a path, with which Docker before 24.0 does not start; name a mirror without one",
             )
 
 
@@ -300,11 +365,12 @@ def check_resources(value: list[str], _version: Version) -> Findings:
     """Generic resources of a node are name=count, or name=member once for each member."""
     kinds: dict[str, bool] = {}
     for place, entry in enumerate(value):
-        name, separator, content = entry.partition("=")
-        if not separator or not name or not content:
+        name, separator, content = (part.strip() for part in entry.partition("="))
+        number = re.fullmatch(r"[+-]?[0-9]+", content) is not None
+        if not separator or not name or not content or "=" in content or (number and int(content) < 0):
             yield Finding((place,), f"entry '{entry}' is not name=value, so dockerd does not start; write gpu=2")
-        elif kinds.setdefault(name, content.isdigit()) != content.isdigit() or (
-            content.isdigit() and [item.partition("=")[0] for item in value].count(name) > 1
+        elif kinds.setdefault(name, number) != number or (
+            number and [item.partition("=")[0].strip() for item in value].count(name) > 1
         ):
             yield Finding(
                 (place,), f"counts {name} and names it too, so dockerd does not start; write one count, or names only"
@@ -313,39 +379,55 @@ def check_resources(value: list[str], _version: Version) -> Findings:
 
 def check_builder(value: t.Any, version: Version) -> Findings:
     """The collection, entitlements and history of the built-in builder."""
-    sections = {name: Field(STRUCTURED, BUILDER_SINCE[name]) for name in BUILDER}
+    sections = {name: Field(OBJECT, BUILDER_SINCE[name]) for name in BUILDER}
     yield from fields(value, sections, version, any_case=True)
     for name, content in value.items() if isinstance(value, dict) else ():
         known = BUILDER.get(name.lower())
+        if name.lower() == "history" and not within(version, "25.0"):
+            known = {**BUILDER["history"], "maxage": Field(INT)}  # In seconds; 24 does not start with a duration.
         if known and isinstance(content, dict):
             yield from _below((name,), fields(content, known, version, any_case=True), f"in {name}, ")
+            off = any(field.lower() == "enabled" and item is False for field, item in content.items())
             for field, item in content.items():
                 if field.lower() == "policy" and name.lower() == "gc":
-                    yield from _below((name, field), _policy(item, version), f"in {name}, ")
+                    yield from _below((name, field), _policy(item, version, off), f"in {name}, ")
 
 
-def _policy(value: t.Any, version: Version) -> Findings:
+def _policy(value: t.Any, version: Version, off: bool) -> Findings:
     if not isinstance(value, list):
         yield Finding((), "the policy must be a list of rules")
         return
     for place, rule in enumerate(value):
         yield from _below((place,), fields(rule, BUILDER_RULE, version, any_case=True), "a rule of the policy ")
-        for field, item in rule.items() if isinstance(rule, dict) else ():
+        if not isinstance(rule, dict):
+            continue
+        if not off and "keepstorage" not in map(str.lower, rule) and not within(version, "27.5"):
+            yield Finding(
+                (place,), f"a rule of the policy has no keepStorage, without which Docker {version} does not start; add it"
+            )
+        for field, item in rule.items():
             if field.lower() == "filter" and isinstance(item, list):
-                yield from _below((place, field), _filters(item), "a rule of the policy ")
+                yield from _below((place, field), _filters(item, version), "a rule of the policy ")
 
 
-def _filters(value: list[t.Any]) -> Findings:
+def _filters(value: list[t.Any], version: Version) -> Findings:
     names = [str(entry).partition("=")[0].strip().lower() for entry in value]
-    for place, name in enumerate(names):
+    for place, (name, entry) in enumerate(zip(names, map(str, value))):
+        content = entry.partition("=")[2].strip()
         if name not in BUILDER_FILTERS:
             yield Finding(
                 (place,),
-                f"holds the unknown filter '{value[place]}', without which it would hold for everything; known are "
+                f"holds the unknown filter '{entry}', without which it would hold for everything; known are "
                 f"{', '.join(BUILDER_FILTERS)}, each as name=value",
             )
+        elif not content:
+            yield Finding((place,), f"holds the filter '{entry}' without a value; write it as name=value")
         elif name in names[:place]:
             yield Finding((place,), f"holds the filter {name} twice, so dockerd does not start; keep one")
+        elif name in _AGES and set(_AGES) <= {*names[:place], name}:
+            yield Finding((place,), "holds both until and unused-for, so dockerd does not start; keep until")
+        elif name in _AGES and log_values.duration_problem(content) and not (within(version, "29.0") and content[0].isdigit()):
+            yield Finding((place,), f"holds the filter '{entry}', which is no duration, so dockerd does not start; write {name}=48h")
 
 
 def check_runtimes(value: t.Any, version: Version) -> Findings:
@@ -371,6 +453,8 @@ def _runtime(runtime: dict[str, t.Any]) -> Findings:
         yield Finding((), "has both path and runtimeType; keep one")
     elif path and runtime.get("options"):
         yield Finding(("options",), "has options, which only a runtimeType takes; give runtimeArgs to a path")
+    elif not isinstance(runtime.get("options", {}), dict):
+        yield Finding(("options",), f"has options that are a list, but they must be {OBJECT}, or dockerd does not start")
     elif kind and runtime.get("runtimeArgs"):
         yield Finding(("runtimeArgs",), "has runtimeArgs, which only a path takes; give options to a runtimeType")
 
@@ -383,12 +467,17 @@ def check_exec_opts(value: list[str], _version: Version) -> Findings:
                 (place,),
                 f"entry '{entry}' is unknown; only native.cgroupdriver=systemd and native.cgroupdriver=cgroupfs exist",
             )
+        elif entry != value[0]:
+            # Until 28.0 the first counts, from then on the last.
+            yield Finding((place,), f"names two drivers, '{value[0]}' and '{entry}'; keep one")
 
 
 def check_userns(value: str, _version: Version) -> Findings:
     """A named user with ranges of its own; 'default' lets dockerd choose ranges that may overlap."""
     user = value.partition(":")[0]
-    if user == "default":
+    if value and (not user or value.endswith(":") or value.count(":") > 1):
+        yield Finding((), f"is '{value}', which is neither user nor user:group, so dockerd does not start; write it like dockremap")
+    elif user == "default":
         yield Finding(
             (),
             "is 'default', which lets dockerd make the user and choose ids that another user may own; name the "
@@ -425,14 +514,21 @@ def _limit(name: str, limit: dict[str, t.Any]) -> Findings:
     soft, hard = limit.get("Soft", 0), limit.get("Hard", 0)
     if limit.get("Name", "") != name:
         yield Finding((), f"must hold its name again, as Name: {name}, or dockerd sets a limit without a name")
+    elif soft < -1 or hard < -1:
+        yield Finding((), "is negative, and only -1, for no limit, may be; write a number of 0 or more, or -1")
     elif hard != -1 and (soft == -1 or soft > hard):
         yield Finding(("Soft",), f"has a soft limit of {soft} above the hard limit of {hard}; lower it")
 
 
 def check_fwmark(value: str, _version: Version) -> Findings:
     """A mark, with or without a mask."""
-    if value and not _FWMARK.fullmatch(value):
+    parts = [_FWMARK.fullmatch(part) for part in value.split("/", 1)]
+    if value and any(part is None or _number(part) > 0xFFFFFFFF for part in parts):
         yield Finding((), f"'{value}' is not a mark or mark/mask; write it like 0x1/0x3")
+
+
+def _number(match: re.Match[str]) -> int:
+    return int(match[match.lastgroup or 0], {"hex": 16, "octal": 8}.get(match.lastgroup or "", 10))
 
 
 def check_port(value: int, _version: Version) -> Findings:
@@ -463,33 +559,67 @@ def check_not_zero(value: int, _version: Version) -> Findings:
         )
 
 
+def check_positive(value: int, version: Version) -> Findings:
+    """As check_not_zero, for numbers that may not be negative either."""
+    yield from check_not_zero(value, version)
+    if value < 0:
+        yield Finding((), f"is {value}, with which dockerd does not start; write a number of 1 or more, or remove the key")
+
+
 def check_oom_score(value: int, _version: Version) -> Findings:
     """The kernel takes -1000 to 1000 (proc(5), oom_score_adj)."""
     if not -1000 <= value <= 1000:
         yield Finding((), f"is {value}, but the kernel takes -1000 to 1000")
 
 
-def check_bridge_address(value: str, _version: Version) -> Findings:
-    """The bridge has an address of its own; that of a network as a whole cannot be it."""
+def check_bridge_address(value: str, version: Version) -> Findings:
+    """The bridge has an IPv4 address of its own; that of a network as a whole cannot be it."""
+    yield from check_ipv4(value, version)
     if value:
         found = ipaddress.ip_interface(value)
-        if found.network.num_addresses > 2 and found.ip == found.network.network_address:
+        if found.version == 4 and found.network.num_addresses > 2 and found.ip == found.network.network_address:
             yield Finding(
                 (), f"'{value}' is the address of the network itself; write one in it, such as {found.ip + 1}"
             )
 
 
-def check_ipv6_network(value: str, _version: Version) -> Findings:
-    """Subnets of the default bridge for IPv6 are IPv6."""
+def check_ipv4(value: str, _version: Version) -> Findings:
+    """What belongs to IPv4 of the default bridge is IPv4; dockerd does not start otherwise."""
+    if value and ipaddress.ip_interface(value).version != 4:
+        yield Finding((), f"'{value}' is no IPv4; write an IPv4 address here, and that of IPv6 into the key for IPv6")
+
+
+def check_ipv6(value: str, _version: Version) -> Findings:
+    """What belongs to IPv6 of the default bridge is IPv6."""
     if value and ipaddress.ip_interface(value).version != 6:
+        yield Finding((), f"'{value}' is no IPv6 address; write it like fd00:26::1")
+
+
+def check_ipv6_network(value: str, _version: Version) -> Findings:
+    """Subnets of the default bridge for IPv6 are IPv6, and neither for many nor for one link (validateIPv6Subnet)."""
+    network = ipaddress.ip_interface(value).network if value else None
+    local = ipaddress.IPv6Network("fe80::/64")
+    if network and network.version != 6:
         yield Finding((), f"'{value}' is no IPv6 network; write it like fd00:26::/64")
+    elif isinstance(network, ipaddress.IPv6Network) and (
+        network.is_multicast or (network != local and network.overlaps(local))
+    ):
+        yield Finding((), f"'{value}' is multicast or clashes with fe80::/64, and dockerd does not start; write it like fd00:26::/64")
+
+
+def check_spec_dirs(value: list[str], _version: Version) -> Findings:
+    """Directories with specifications of devices are absolute; one empty entry alone means none."""
+    for place, entry in enumerate(value):
+        if not entry.startswith("/") and value != [""]:
+            yield Finding((place,), f"entry '{entry}' is no absolute path; write one, such as /etc/cdi")
 
 
 def check_search_domains(value: list[str], _version: Version) -> Findings:
     """Domains as dockerd takes them; a single dot is none."""
     for place, entry in enumerate(value):
         name = entry.strip(" ")
-        if name != "." and not (_LETTER.search(name) and _DOMAIN.match(name)):
+        match = _DOMAIN.fullmatch(name)
+        if name != "." and not (match and len(match["name"]) < 255 and _LETTER.search(name)):
             yield Finding((place,), f"entry '{entry}' is no domain, so dockerd does not start; write it like example.org")
 
 
@@ -502,7 +632,9 @@ def check_gateways(value: list[str], _version: Version) -> Findings:
 
 
 def check_namespace(value: str, _version: Version) -> Findings:
-    """Names of namespaces as containerd takes them (containerd pkg/identifiers)."""
+    """Names of namespaces as containerd takes them (containerd pkg/identifiers), and not the one for plugins."""
+    if value == "plugins.moby":
+        yield Finding((), f"is '{value}', where the engine keeps its plugins, and dockerd does not start; write one like moby")
     if value and (len(value) > 76 or not _NAMESPACE.fullmatch(value)):
         yield Finding(
             (), f"'{value}' is no name of a namespace of containerd, and no container would start; write one like moby"
@@ -515,7 +647,7 @@ def check_storage_options(value: list[str], _version: Version) -> Findings:
         name, separator, content = entry.partition("=")
         if not separator:
             yield Finding((place,), f"entry '{entry}' is not name=value")
-        elif name.endswith("size") and not _is_size(content):
+        elif name.endswith(("size", ".min_space")) and not _is_size(content):
             yield Finding((place,), f"entry '{entry}' holds no size, so dockerd does not start; write {name}=10G")
 
 
@@ -527,10 +659,10 @@ def check_address_pools(value: t.Any, version: Version) -> Findings:
     networks: list[t.Any] = []
     for place, pool in enumerate(value):
         inner = list(fields(pool, ADDRESS_POOL, version))
-        yield from _below((place,), inner or _pool(pool, networks), "pool ")
+        yield from _below((place,), inner or _pool(pool, networks, version), "pool ")
 
 
-def _pool(pool: dict[str, t.Any], networks: list[t.Any]) -> Findings:
+def _pool(pool: dict[str, t.Any], networks: list[t.Any], version: Version) -> Findings:
     base, size = pool.get("base", ""), pool.get("size", 0)
     try:
         network = ipaddress.ip_network(base, strict=False)
@@ -539,10 +671,18 @@ def _pool(pool: dict[str, t.Any], networks: list[t.Any]) -> Findings:
         return
     if "/" not in base:
         yield Finding(("base",), f"has the base '{base}' without a prefix length; write it like 172.26.0.0/16")
+    elif not _PREFIXED.fullmatch(base):
+        yield Finding(("base",), f"has the base '{base}', which dockerd does not read; write it like 172.26.0.0/16")
     elif not network.prefixlen <= size <= network.max_prefixlen:
         yield Finding(
             ("size",),
             f"{base} has the size {size}, but it must lie between {network.prefixlen} and {network.max_prefixlen}",
+        )
+    elif size - network.prefixlen > _MOST_SUBNETS and not within(version, "27.0"):
+        yield Finding(
+            ("size",),
+            f"{base} has the size {size}, so Docker {version} would list 2^{size - network.prefixlen} subnets when it starts and "
+            f"run out of memory; write at most {network.prefixlen + _MOST_SUBNETS}, or a smaller base",
         )
     for other in networks:
         if other.version == network.version and other.overlaps(network):
@@ -556,7 +696,8 @@ def check_network_opts(value: t.Any, version: Version) -> Findings:
         yield Finding((), f"is {describe(value)}, but it must be an object of options by network driver")
         return
     for driver, options in value.items():
-        if driver not in NETWORK_DRIVERS:
+        # A driver of a plugin is named name:tag, and its options are its own.
+        if driver not in NETWORK_DRIVERS and ":" not in driver:
             yield Finding(
                 (driver,),
                 f"'{driver}' is no network driver with options; known are bridge, macvlan, ipvlan and overlay",
@@ -564,11 +705,11 @@ def check_network_opts(value: t.Any, version: Version) -> Findings:
         found = list(kind_findings(STRING_MAP, options))
         yield from _below((driver,), found, f"driver '{driver}' ")
         if driver == "bridge" and not found:
-            for name in options:
-                yield from _below((driver, name), _bridge_option(name, version), "driver 'bridge' ")
+            for name, item in options.items():
+                yield from _below((driver, name), _bridge_option(name, item, version), "driver 'bridge' ")
 
 
-def _bridge_option(name: str, version: Version) -> Findings:
+def _bridge_option(name: str, value: str, version: Version) -> Findings:
     since = BRIDGE_OPTIONS.get(name)
     if since is None:
         near = difflib.get_close_matches(name, BRIDGE_OPTIONS, n=1)
@@ -581,6 +722,23 @@ def _bridge_option(name: str, version: Version) -> Findings:
         yield Finding(
             (), f"holds '{name}', which came with Docker {since}, but {version} is installed; remove it"
         )
+    else:
+        wrong = _bridge_value(_BRIDGE_VALUES.get(name, ""), value, version)
+        if wrong:
+            yield Finding((), f"holds '{name}' with '{value}', so no network could be created; {wrong}")
+
+
+def _bridge_value(kind: str, value: str, version: Version) -> str:
+    if kind == "bool":
+        return "" if not log_values.boolean_problem(value) else 'write "true" or "false"'
+    if kind == "ip":
+        return "" if _is_ip(value) else "write an IP address"
+    if kind == "mtu":
+        return "" if not log_values.whole_problem(value, 0) else 'write a whole number, such as "1400"'
+    if kind == "mode":
+        known = [mode for mode, since in _GATEWAY_MODES.items() if within(version, since)]
+        return "" if value in known else f"write one of {', '.join(known)}"
+    return ""
 
 
 def fields(value: t.Any, known: t.Mapping[str, Field], version: Version, any_case: bool = False) -> Findings:
@@ -588,9 +746,12 @@ def fields(value: t.Any, known: t.Mapping[str, Field], version: Version, any_cas
     if not isinstance(value, dict):
         yield Finding((), f"is {describe(value)}, but it must be an object with {', '.join(known)}")
         return
-    for name, item in value.items():
+    names = [name.lower() for name in value]
+    for place, (name, item) in enumerate(value.items()):
         field = known.get(name.lower() if any_case else name)
-        if field is None:
+        if any_case and names.index(name.lower()) != place:
+            yield Finding((name,), f"holds the field '{name}' twice, in different letters; keep one")
+        elif field is None:
             near = next((other for other in known if other.lower() == name.lower()), "")
             known_are = f"write {near}" if near else f"known are {', '.join(known)}"
             yield Finding((name,), f"holds the unknown field '{name}'; {known_are}")
@@ -611,13 +772,15 @@ def _below(path: tuple[str | int, ...], found: t.Iterable[Finding], before: str 
 
 def _is_size(value: str) -> bool:
     try:
-        parse_size(value)
+        log_values.binary_size(value)
     except ValueError:
         return False
     return True
 
 
 def _is_ip(value: str) -> bool:
+    if "%" in value:
+        return False
     try:
         ipaddress.ip_address(value)
     except ValueError:
@@ -630,7 +793,8 @@ def _is_interface(value: str) -> bool:
         ipaddress.ip_interface(value)
     except ValueError:
         return False
-    return "/" in value
+    # Python also reads zones, and a netmask behind the slash.
+    return _PREFIXED.fullmatch(value) is not None
 
 
 def _as_text(value: t.Any) -> str:

@@ -335,6 +335,8 @@ def _address_problem(known: LogDriver, name: str, value: str, version: Version) 
 
 
 def _with_scheme(name: str, value: str) -> str:
+    if name in ("syslog-address", "gelf-address") and not value.startswith("unix"):
+        return value[:-1] if value.endswith("/") else value  # Go takes the host of it, and these drivers look no further.
     return f"tcp://{value}" if name == "fluentd-address" and "://" not in value else value
 
 

@@ -152,6 +152,11 @@ def test_credentials_are_masked():
     assert "proxy:3128" in shown
 
 
+def test_credentials_of_a_proxy_without_a_scheme_are_masked():
+    proxies = {"http-proxy": "user:secret@proxy:3128", "no-proxy": "a@b"}
+    assert daemon_changes.masked(proxies) == {"http-proxy": "********@proxy:3128", "no-proxy": "a@b"}
+
+
 @pytest.mark.parametrize("password", ["secret", "sec/ret", "s@ecret", "se:c/r@et"])
 def test_credentials_are_masked_whatever_they_hold(password):
     shown = daemon_changes.masked([f"http://user:{password}@proxy:3128/path", "https://plain/path"])
