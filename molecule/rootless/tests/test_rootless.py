@@ -135,7 +135,12 @@ def test_it_does_not_start_without_its_filesystem(host, person, docker):
 @pytest.fixture
 def configure(host, person):
     """Runs the module with the user's own settings and some more, and ends with its own."""
-    own = json.loads(host.file(CONFIG).content_string)
+
+    def configured():
+        # A reloadable key that goes is written as its default until the next start.
+        return {key: value for key, value in json.loads(host.file(CONFIG).content_string).items() if value != []}
+
+    own = configured()
 
     def run(**more):
         person.systemctl("reset-failed", "docker.service")
@@ -143,11 +148,9 @@ def configure(host, person):
         return host.ansible("bulkhead.docker.docker_daemon_config", json.dumps(arguments), check=False)
 
     yield run
-    if json.loads(host.file(CONFIG).content_string) != own:
+    if configured() != own:
         run()
-    # A reloadable key that goes is written as its default until the next start.
-    left = {key: value for key, value in json.loads(host.file(CONFIG).content_string).items() if value != []}
-    assert left == own
+    assert configured() == own
 
 
 def test_a_key_that_can_be_reloaded_restarts_nothing(docker, configure):
