@@ -141,6 +141,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     exclusion_rows,
     image_store,
+    package_versions,
     packages,
     preflight,
     problems,
@@ -167,14 +168,27 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.storage import lay
 
 
 def _judge_packages(params):
-    """Return what forbids the packages, and the release that dockerd is going to have where they move it."""
+    """Return what forbids the packages, and the release that dockerd is going to have where it is not the one that is there."""
     if not params["packages"]:
         return [], ""
     policy = {name: params["package_policy"].get(name) for name in package_options.POLICY if params["package_policy"].get(name) is not None}
     wanted = tuple(packages.Wanted(**{name: item[name] for name in package_options.PACKAGE if item.get(name) is not None}) for item in params["packages"])
     # The role that moves the engine judges its own settings; the daemon's are judged below.
     found = package_plan.make(package_plan.Request(wanted, packages.Policy(**policy), params["package_policy"].get("directory") or ""))
-    return list(found.problems), packages.release(found.plan.engine_after) if found.plan.moves_engine else ""
+    return list(found.problems), _coming(wanted[0], found.plan)
+
+
+def _coming(engine, plan):
+    """Return the release that the engine's package brings, empty where that is the installed one."""
+    if plan.moves_engine or (plan.engine_after and not plan.engine_before):
+        return packages.release(plan.engine_after)
+    if plan.engine_before or engine.name not in plan.unknown:
+        return ""
+    # Its source is still to be declared. Another engine that the host's sources offer says nothing about it.
+    try:
+        return str(versions.parse(package_versions.upstream(engine.version)))
+    except ValueError:
+        return str(versions.NEWEST_KNOWN)
 
 
 def _contradictions(params):
@@ -231,8 +245,8 @@ def _pinned(params, version):
         return params["settings"]
 
 
-def _engine_version(found):
-    text = found.engine_version or found.coming_version
+def _engine_version(found, coming):
+    text = coming or found.engine_version or found.coming_version
     try:
         return versions.parse(text) if text else None
     except ValueError:
@@ -246,8 +260,8 @@ def _own_filesystems(entries, found):
     return {entry.name: preflight.Filesystem(entry.fstype, entry.options, True if made[entry.name] else seen) for entry in entries}
 
 
-def _host_judgement(params, request, found):
-    version = _engine_version(found)
+def _host_judgement(params, request, found, coming):
+    version = _engine_version(found, coming)
     asked = preflight.Request(
         config=_pinned(params, version),
         userns_remap=bool(params["userns_remap"]),
@@ -288,11 +302,11 @@ def main():
         request = storage_options.read(params)
         with_firewall = params["settings"].get("firewall-backend") == "nftables"
         found = facts.gather(params["data_root"], _layers_directory(params, request), with_firewall)
-        host = _host_judgement(params, request, found)
+        against_packages, coming = _judge_packages(params)
+        host = _host_judgement(params, request, found, coming)
         told, wrong = preflight.accept(host.told, params["accept"])
         # The directories of a user's daemon are no filesystems of ours.
         planned = [] if params["rootless"] else request.plan().problems
-        against_packages, coming = _judge_packages(params)
         reasons = [*host.refused, *wrong, *planned, *_rootless_problems(params), *against_packages, *_daemon_problems(params, coming)]
     except (commands.CommandError, files.FileError) as error:
         module.fail_json(msg=f"{error}.")

@@ -7,12 +7,13 @@ import json
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.common.text.converters import to_bytes
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import preflight
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import packages, preflight
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon,
     daemon_plan,
     facts,
+    package_plan,
     security_modules,
     storage_options,
     systemd,
@@ -181,3 +182,30 @@ def test_labels_of_selinux_are_asked_for_only_where_the_daemon_is_judged(call):
     assert [problem.split(":")[0] for problem in call(settings=SETTINGS, selinux="true")["problems"]] == ["selinux-enabled"]
     assert "failed" not in call(settings=SETTINGS, selinux="auto")
     assert "failed" not in call(selinux="true")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "plan", "refused"),
+    [
+        # Another engine, which the host's own sources offer as 28.5.2, is not the one that comes.
+        ({}, packages.PackagePlan(unknown=("docker-ce",)), []),
+        ({"version": "29.1"}, packages.PackagePlan(unknown=("docker-ce",)), []),
+        ({"version": "5:28.4.0-1~ubuntu"}, packages.PackagePlan(unknown=("docker-ce",)), ["firewall-backend"]),
+        ({}, packages.PackagePlan(engine_after="5:29.1.3-1~ubuntu.24.04~noble"), []),
+        ({}, packages.PackagePlan(engine_before="28.5.2", engine_after="5:29.1.3-1~ubuntu.24.04~noble"), []),
+        ({}, packages.PackagePlan(engine_before="28.5.2", engine_after="28.5.2"), ["firewall-backend"]),
+    ],
+)
+def test_the_daemon_is_judged_for_the_engine_that_comes(call, monkeypatch, wanted, plan, refused):
+    monkeypatch.setattr(package_plan, "make", lambda _request: package_plan.Outcome(plan, ()))
+    result = call(settings={**SETTINGS, "firewall-backend": "iptables"}, packages=[{"name": "docker-ce", **wanted}])
+    assert [problem.split(":")[0] for problem in result.get("problems", [])] == refused
+
+
+def test_a_host_is_judged_for_the_engine_that_comes(call, monkeypatch):
+    old = preflight.HostFacts(**{**vars(HOST), "cgroup_version": 1, "engine_version": "28.5.2"})
+    monkeypatch.setattr(facts, "gather", lambda *_arguments: old)
+    plan = packages.PackagePlan(engine_before="28.5.2", engine_after="29.1.3")
+    assert "cgroups-v1" not in call()["told"]
+    monkeypatch.setattr(package_plan, "make", lambda _request: package_plan.Outcome(plan, ()))
+    assert "cgroups-v1" in call(packages=[{"name": "docker.io"}])["told"]
