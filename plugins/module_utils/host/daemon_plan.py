@@ -184,6 +184,7 @@ def make(host: Daemon, request: Request) -> Plan:
 
     refused += document.located(daemon_config.problems(config, version, context), host.config_file, merged.managed)
     refused += unit_flags.problems(unit.flags, config, host.config_file)
+    refused += _unheard(unit, config)
     refused += host.problems(config, old_root, request.predicting)
     refused += daemon_moves.problems(info, current, config)
     refused += _hidden_data(host, current, config, old_root, root)
@@ -301,6 +302,22 @@ def _info(host: Daemon, unit: Unit, request: Request) -> dict[str, t.Any] | None
 
 def _usable(config: t.Mapping[str, t.Any]) -> bool:
     return all(isinstance(config.get(key, ""), str) for key in ("data-root", "userns-remap"))
+
+
+def _unheard(unit: Unit, config: t.Mapping[str, t.Any]) -> list[Problem]:
+    """Return why nobody on this host could ask the daemon whether it serves."""
+    hosts = config.get("hosts")
+    if "host" in unit.flags or not isinstance(hosts, list) or not all(isinstance(entry, str) for entry in hosts):
+        return []
+    if not hosts or any(entry.startswith(("unix://", "fd://")) for entry in hosts):
+        return []
+    return [
+        Problem(
+            "hosts",
+            "names no socket of this host, through which the daemon is asked whether it serves as configured; add "
+            "unix:///var/run/docker.sock, or fd:// where docker.socket is in use",
+        )
+    ]
 
 
 def _hidden_data(

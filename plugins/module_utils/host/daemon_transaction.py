@@ -254,13 +254,28 @@ class Transaction:
             and running.get("ContainersRunning")
         )
         # The old daemon decides at its stop whether containers go on, so it has to learn of live-restore before.
-        if learns and self._reload():
+        if learns:
+            self._teach_live_restore()
             kept.update(self._running())
         cursor = self._host.journal_cursor()
         up = self._host.start(self._patience(False)) if action == START else self._host.restart(self._patience(True))
         if not up:
             self._back("the daemon did not start with the new configuration", self._why(cursor), broken_before)
         self._prove(kept, broken_before, cursor)
+
+    def _teach_live_restore(self) -> None:
+        """Let the running daemon take live-restore, or put the old files back: a restart would stop what was said to go on."""
+        self._reload()
+        if (self._await_info()[0] or {}).get("LiveRestoreEnabled"):
+            return
+        names = ", ".join(sorted(self._running().values())[:10])
+        self._host.write_files(self._plan.found)
+        self._save(**vars(self._plan.state))
+        raise DaemonError(
+            f"The daemon does not take live-restore at SIGHUP, so the restart would stop {names}, which were to go on: "
+            f"{self._host.journal_reason() or 'its journal holds no reason'}. {self._host.config_file} was restored to what it held "
+            "before, and nothing was restarted; defer the restart, and do it when these containers may stop."
+        )
 
     def _patience(self, stops: bool) -> float:
         """Return how long systemd may take: the daemon's time to serve, and before that the old one's time to stop."""

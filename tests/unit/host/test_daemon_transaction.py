@@ -587,6 +587,27 @@ def test_everything_wrong_is_told_at_once():
     assert host.log == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hosts", "refused"),
+    [
+        ((), ["tcp://192.0.2.1:2376"], True),
+        ((), ["tcp://192.0.2.1:2376", "fd://"], False),
+        ((), ["tcp://192.0.2.1:2376", "unix:///run/docker.sock"], False),
+        ((), [], False),
+    ],
+)
+def test_a_daemon_that_only_the_network_could_ask_is_refused(arguments, hosts, refused):
+    host = FakeHost({})
+    host.arguments = arguments
+    keys = {"tlsverify": True, "tlscacert": "/ca.pem", "tlscert": "/cert.pem", "tlskey": "/key.pem"}
+    try:
+        daemon_plan.make(host, Request(settings={"hosts": hosts, **keys}))
+        said = ""
+    except daemon_plan.Refused as error:
+        said = str(error)
+    assert ("names no socket of this host" in said) is refused, said
+
+
 def test_dockerds_own_check_is_heard():
     host = FakeHost({})
     host.refusal = "invalid something"
@@ -704,6 +725,17 @@ def test_live_restore_is_learnt_before_the_restart():
     assert host.log.index("reload") < host.log.index("restart")
     assert outcome.action == "restart"
     assert host.containers == {"1": "web"}
+
+
+def test_a_daemon_that_does_not_learn_live_restore_is_not_restarted():
+    host = FakeHost({})
+    host.containers = {"1": "web"}
+    host.deaf = True
+    found, state = host.files, host.state
+    with pytest.raises(DaemonError, match="the restart would stop web, which were to go on.*nothing was restarted"):
+        run(host, {"live-restore": True, "icc": False})
+    assert (host.files, host.state, host.containers) == (found, state, {"1": "web"})
+    assert "restart" not in host.log
 
 
 def test_containers_that_do_not_live_through_it_are_told():
