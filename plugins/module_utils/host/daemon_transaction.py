@@ -187,7 +187,8 @@ class Transaction:
             self._host.write_files(plan.wanted)
         except files.FileError as error:
             if self._host.read_files() != plan.found:
-                raise
+                # One of both was written: they go together, forward or back.
+                self._host.write_files(plan.found)
             self._save(**vars(plan.state))
             raise DaemonError(f"Nothing was changed: {error}.") from error
 

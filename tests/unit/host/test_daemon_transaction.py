@@ -936,6 +936,23 @@ def test_a_write_that_fails_leaves_nothing_to_remember(monkeypatch):
     assert host.state == remembered
 
 
+def test_a_write_that_fails_half_way_takes_the_other_file_back(monkeypatch):
+    host = FakeHost({"debug": True})
+    found, state = host.files, host.state
+    wrote = FakeHost.write_files
+
+    def half(self, wanted):
+        if wanted == found:
+            return wrote(self, wanted)
+        self.files = Files(found.config, wanted.seccomp)
+        raise files.FileError("/etc/docker/daemon.json cannot be written: No space left on device")
+
+    monkeypatch.setattr(FakeHost, "write_files", half)
+    with pytest.raises(DaemonError, match="Nothing was changed: .*No space left"):
+        run(host, {"debug": True}, seccomp_profile=PROFILE)
+    assert (host.files, host.state) == (found, state)
+
+
 def test_a_profile_that_the_probe_finds_wrong_is_rolled_back(monkeypatch):
     host = FakeHost({"live-restore": True})
     host.containers = {"id": "web"}
