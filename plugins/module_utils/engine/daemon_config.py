@@ -41,6 +41,7 @@ class Context:
         cgroup_version: 1 or 2, or 0 where that is not known.
         open_files_limit: the most files that a container can be allowed to open, or 0 where dockerd may raise the limit.
         selinux: enforcing, permissive or off, None where that is not known; selinux_policy: whether it knows containers.
+        log_drivers: names that the running engine says it has, plugins included; empty where none runs.
     """
 
     swarm: bool = False
@@ -49,6 +50,7 @@ class Context:
     open_files_limit: int = 0
     selinux: str | None = None
     selinux_policy: bool | None = None
+    log_drivers: tuple[str, ...] = ()
 
 
 Config = t.Mapping[str, t.Any]
@@ -132,9 +134,12 @@ def _unknown(name: str, value: t.Any, version: Version) -> str:
     return f"is no key of daemon.json in Docker {version}" + (f"; did you mean {guess}" if guess else "; remove it")
 
 
-def _logging(config: Config, version: Version, _context: Context) -> t.Iterator[Problem]:
+def _logging(config: Config, version: Version, context: Context) -> t.Iterator[Problem]:
     if "log-driver" in config or "log-opts" in config:
         driver = config.get("log-driver") or "json-file"
+        if f"{driver}:latest" in context.log_drivers:
+            # The engine adds the tag itself (moby pkg/plugingetter, with distribution/reference).
+            driver += ":latest"
         for path, message in log_drivers.problems(driver, config.get("log-opts", {}), version):
             yield Problem(path, message)
 

@@ -115,6 +115,8 @@ NRI = {"enable": Field(BOOL), "plugin-path": Field(PATH), "plugin-config-path": 
 RUNTIME = {
     "path": Field(STRING),
     "runtimeArgs": Field(STRINGS),
+    # No engine reads it; nvidia-ctk writes it empty.
+    "args": Field(STRINGS),
     "runtimeType": Field(STRING, "23.0"),
     "options": Field(STRUCTURED, "23.0"),
 }
@@ -451,6 +453,8 @@ def _runtime(runtime: dict[str, t.Any]) -> Findings:
         yield Finding((), "has neither path nor runtimeType; name the program")
     elif path and kind:
         yield Finding((), "has both path and runtimeType; keep one")
+    elif runtime.get("args"):
+        yield Finding(("args",), "has args, which dockerd ignores; write them as runtimeArgs")
     elif path and runtime.get("options"):
         yield Finding(("options",), "has options, which only a runtimeType takes; give runtimeArgs to a path")
     elif not isinstance(runtime.get("options", {}), dict):

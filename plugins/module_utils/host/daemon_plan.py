@@ -161,7 +161,8 @@ def make(host: Daemon, request: Request) -> Plan:
     _refuse_without_unit(unit, request, reported)
     info = _info(host, unit, request)
     old_root = (info or {}).get("DockerRootDir") or host.effective_root(current, unit)
-    context = host.context(old_root)
+    drivers = ((info or {}).get("Plugins") or {}).get("Log") or ()
+    context = dataclasses.replace(host.context(old_root), log_drivers=tuple(drivers))
 
     refused: list[Problem] = list(chosen.problems)
     desired = _desired(host, request, version, refused)

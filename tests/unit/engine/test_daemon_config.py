@@ -38,6 +38,7 @@ def test_a_hardened_configuration_is_fine_everywhere(version):
         ({}, "20.10.24"),
         ({"debug": True, "labels": ["a=b", "c=d"], "default-shm-size": "128m"}, "20.10.24"),
         ({"runtimes": {"crun": {"path": "/usr/bin/crun"}}, "default-runtime": "crun"}, "20.10.24"),
+        ({"runtimes": {"nvidia": {"args": [], "path": "nvidia-container-runtime"}}}, "28.5.2"),
         ({"default-runtime": "io.containerd.runsc.v1"}, "24.0.0"),
         ({"features": {"containerd-snapshotter": False}, "storage-driver": "overlay2"}, "29.7.2"),
         ({"features": {"containerd-snapshotter": True}, "storage-driver": "overlayfs"}, "28.5.2"),
@@ -242,7 +243,8 @@ def test_what_dockerd_accepts(config, where, words):
         ({"bridge-accept-fwmark": "mark"}, "29.0.0", "bridge-accept-fwmark", "mark/mask"),
         ({"nri-opts": {"enabled": True}}, "29.2.0", "nri-opts", "unknown field"),
         ({"firewall-backend": "pf"}, "29.0.0", "firewall-backend", "iptables, nftables"),
-        ({"runtimes": {"a": {"path": "/a", "args": []}}}, "28.5.2", "runtimes", "unknown field 'args'"),
+        ({"runtimes": {"a": {"path": "/a", "arguments": []}}}, "28.5.2", "runtimes", "unknown field 'arguments'"),
+        ({"runtimes": {"a": {"path": "/a", "args": ["--debug"]}}}, "28.5.2", "runtimes.a.args", "write them as runtimeArgs"),
         ({"runtimes": {"a": {"path": "/a", "runtimeType": "b"}}}, "28.5.2", "runtimes", "both"),
         ({"authorization-plugins": [""]}, "28.5.2", "authorization-plugins", "no name of a plugin"),
         ({"metrics-addr": "localhost"}, "28.5.2", "metrics-addr", "not address:port"),
@@ -375,3 +377,9 @@ def test_a_default_that_older_engines_reload():
 def test_a_shim_as_default_runtime_ends_old_daemons(version, config, refused):
     found = [str(problem) for problem in daemon_config.problems(config, parse(version), Context())]
     assert any("ends at SIGHUP" in problem for problem in found) is refused
+
+
+def test_a_log_plugin_without_its_tag_is_one_that_the_running_engine_has():
+    config, release = {"log-driver": "loki", "log-opts": {"loki-url": "https://logs.example.com"}}, parse("28.5.2")
+    assert [problem.where for problem in daemon_config.problems(config, release)] == ["log-driver"]
+    assert daemon_config.problems(config, release, Context(log_drivers=("json-file", "loki:latest"))) == []
