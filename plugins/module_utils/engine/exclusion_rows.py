@@ -524,6 +524,16 @@ ROWS: tuple[Row, ...] = (
         verdict=TOLD,
     ),
     Row(
+        "store-copies-layers",
+        STORES,
+        (_one("store", "vfs", "native"),),
+        "storage-driver",
+        "is {store}, which copies every layer whole, so each container costs the room and the time of its image; use overlay2 where "
+        "the filesystem can hold it",
+        "docs: engine/storage/drivers/vfs-driver",
+        verdict=TOLD,
+    ),
+    Row(
         "store-left-to-chance",
         STORES,
         (_is("store", "engine's choice"),),

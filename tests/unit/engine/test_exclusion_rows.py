@@ -126,6 +126,7 @@ CASES = {
         [{"own": ("containerd", "volumes")}, {"store": "overlay2"}],
     ),
     "overlay2-own-containerd": ("28.5", {"own": ("containerd",)}, [{"own": ("overlay2",)}, {"store": "containerd"}]),
+    "store-copies-layers": ("28.5", {"store": "vfs"}, [{"store": "overlay2"}, {"store": "zfs"}]),
     "store-left-to-chance": ("29.0", {"store": "engine's choice"}, [{"store": "overlay2"}]),
     "swarm-live-restore": ("28.5", {"swarm": True, "live_restore": True}, [{"swarm": False}, {"live_restore": False}]),
     "swarm-nftables": (
