@@ -54,6 +54,7 @@ _PROPERTIES = (
     "ActiveState",
     "SubState",
     "Result",
+    "NRestarts",
     "ExecStart",
     "Environment",
     "EnvironmentFiles",
@@ -188,7 +189,8 @@ class Daemon:
         return Unit(
             loaded=shown["LoadState"] == "loaded",
             active=active,
-            failing=state == "failed" or sub == "auto-restart",
+            # Between two waits of a unit that is started again and again it is starting like any other.
+            failing=state == "failed" or sub == "auto-restart" or (state == "activating" and shown["NRestarts"] not in ("", "0")),
             arguments=tuple(unit_flags.arguments(shown["ExecStart"], _environment(shown)))
             if shown["ExecStart"]
             else (),

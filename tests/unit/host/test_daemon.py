@@ -24,6 +24,7 @@ SHOWN = {
     "ActiveState": "active",
     "SubState": "running",
     "Result": "success",
+    "NRestarts": "0",
     "ExecStart": "{ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS ; ignore_errors=no ; }",
     "Environment": "A=1 'B=two words'",
     "EnvironmentFiles": "",
@@ -186,15 +187,18 @@ def test_every_file_with_variables_of_the_unit_counts(host, tmp_path, tools):
 
 
 @pytest.mark.parametrize(
-    ("state", "sub", "active", "failing"),
+    ("state", "sub", "restarts", "active", "failing"),
     [
-        ("failed", "failed", False, True),
-        ("activating", "auto-restart", False, True),
-        ("inactive", "dead", False, False),
+        ("failed", "failed", "0", False, True),
+        ("activating", "auto-restart", "0", False, True),
+        ("activating", "start", "2", False, True),
+        ("activating", "start", "0", False, False),
+        ("inactive", "dead", "0", False, False),
+        ("inactive", "dead", "2", False, False),
     ],
 )
-def test_unit_states(host, monkeypatch, state, sub, active, failing):
-    shown = {**SHOWN, "ActiveState": state, "SubState": sub}
+def test_unit_states(host, monkeypatch, state, sub, restarts, active, failing):
+    shown = {**SHOWN, "ActiveState": state, "SubState": sub, "NRestarts": restarts}
     monkeypatch.setattr(systemd, "properties", lambda _unit, _names, _scope: shown)
     unit = host.unit()
     assert (unit.active, unit.failing, unit.started) == (active, failing, 0.0)
