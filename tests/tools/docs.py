@@ -12,6 +12,7 @@ import re
 import typing as t
 
 import render_daemon_keys
+import render_rules
 
 _INTRODUCTION = """\
 # What excludes what
@@ -87,4 +88,8 @@ def _code(source: str) -> str:
 
 
 #: From a path in the checkout to the function that writes it.
-PAGES: dict[str, t.Callable[[], str]] = {"docs/preflight.md": preflight_page, "docs/daemon-keys.md": render_daemon_keys.page}
+PAGES: dict[str, t.Callable[[], str]] = {
+    "docs/preflight.md": preflight_page,
+    "docs/daemon-keys.md": render_daemon_keys.page,
+    "docs/rules.md": render_rules.page,
+}
