@@ -4,12 +4,13 @@
 export SCENARIO COMMAND
 export PYTHONDONTWRITEBYTECODE = 1
 
-TARGETS := demo test lint unit sanity molecule bench docs build clean
+TARGETS := demo test lint unit sanity browser molecule bench docs build clean
 .PHONY: help $(TARGETS)
 
 help:
 	@echo "make demo       a throwaway host, provisioned and shown (stays until make clean)"
-	@echo "make test       lint, unit, sanity and molecule"
+	@echo "make test       lint, unit, sanity, browser and molecule"
+	@echo "make browser    the report in a real browser"
 	@echo "make molecule   the scenarios of make test; SCENARIO=name for one, COMMAND=converge to keep its hosts"
 	@echo "make bench      measurements"
 	@echo "make docs       pages of docs/ that are written from the collection's data"

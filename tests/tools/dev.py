@@ -17,7 +17,7 @@ from shell import ROOT, Timer, ToolError, must, say
 
 import docs
 
-CHECKS = {"lint": checks.lint, "unit": checks.unit, "sanity": checks.sanity, "molecule": checks.molecule}
+CHECKS = {"lint": checks.lint, "unit": checks.unit, "sanity": checks.sanity, "browser": checks.browser, "molecule": checks.molecule}
 
 
 def check(*names: str) -> int:
@@ -62,14 +62,13 @@ def docs_pages() -> int:
 def bench() -> int:
     core = envs.main_core()
     envs.ensure(core)
-    for name, interpreter in (("run.sh", "bash"), ("run.py", "python")):
-        script = ROOT / "tests" / "bench" / name
-        if script.is_file():
-            with engine.running() as engine_env:
-                env = {**envs.environment(core), **engine_env}
-                checks.build_images(env, ("trixie",))
-                return subprocess.run([interpreter, str(script)], cwd=ROOT, env=env, check=False).returncode
-    raise ToolError("There is no benchmark: tests/bench/ has neither run.sh nor run.py.")
+    scripts = sorted((ROOT / "tests" / "bench").glob("*.py"))
+    if not scripts:
+        raise ToolError("There is no benchmark: tests/bench/ has no program.")
+    with engine.running() as engine_env:
+        env = {**envs.environment(core), **engine_env}
+        checks.build_images(env, ("trixie",))
+        return max(subprocess.run(["python", str(script)], cwd=ROOT, env=env, check=False).returncode for script in scripts)
 
 
 def demo() -> int:
@@ -89,10 +88,11 @@ def demo() -> int:
 
 
 TARGETS = {
-    "test": lambda: check("lint", "unit", "sanity", "molecule"),
+    "test": lambda: check("lint", "unit", "sanity", "browser", "molecule"),
     "lint": lambda: check("lint"),
     "unit": lambda: check("unit"),
     "sanity": lambda: check("sanity"),
+    "browser": lambda: check("browser"),
     "molecule": molecule,
     "build": build,
     "bench": bench,
