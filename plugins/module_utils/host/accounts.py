@@ -11,6 +11,7 @@ of root writes where the user could not; with the rights of the user, only where
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import pwd
 import typing as t
@@ -25,6 +26,24 @@ def find(name: str, home: str = "") -> Account:
     except KeyError:
         return Account(name, home or f"/home/{name}")
     return Account(name, entry.pw_dir, entry.pw_uid, entry.pw_gid)
+
+
+def members(group: str) -> set[str]:
+    """Return the accounts in a group: those that it lists, and those whose own group it is.
+
+    Raises:
+        KeyError: the host has no such group.
+    """
+    entry = grp.getgrnam(group)
+    return {*entry.gr_mem, *(account.pw_name for account in pwd.getpwall() if account.pw_gid == entry.gr_gid)}
+
+
+def home(uid: int) -> str:
+    """Return the home of an account, empty where the host has none with that uid."""
+    try:
+        return pwd.getpwuid(uid).pw_dir.rstrip("/")
+    except (KeyError, OverflowError):
+        return ""
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shlex
 import stat
 import time
 import typing as t
@@ -191,7 +190,7 @@ class Daemon:
             active=active,
             # Between two waits of a unit that is started again and again it is starting like any other.
             failing=state == "failed" or sub == "auto-restart" or (state == "activating" and shown["NRestarts"] not in ("", "0")),
-            arguments=tuple(unit_flags.arguments(shown["ExecStart"], _environment(shown)))
+            arguments=tuple(unit_flags.arguments(shown["ExecStart"], systemd.environment(shown)))
             if shown["ExecStart"]
             else (),
             started=processes.started(int(shown["MainPID"] or 0)) if active else 0.0,
@@ -356,26 +355,3 @@ class Daemon:
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         time.sleep(seconds)
-
-
-def _environment(shown: t.Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a unit as systemd reads them (systemd.exec(5), Environment= and EnvironmentFile=)."""
-    found: dict[str, str] = {}
-    try:
-        words = shlex.split(shown["Environment"])
-    except ValueError:
-        words = []
-    for word in words:
-        name, separator, value = word.partition("=")
-        if separator:
-            found[name] = value
-    for entry in shown["EnvironmentFiles"].split(")"):
-        path = entry.strip().partition(" (")[0]
-        if not path.startswith("/"):
-            continue
-        for line in (files.read_text(os.path.realpath(path)) or "").splitlines():
-            name, separator, value = line.strip().partition("=")
-            if separator and name.isidentifier():
-                value = value.strip()
-                found[name] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
-    return found

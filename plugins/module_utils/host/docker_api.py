@@ -9,9 +9,14 @@ The SDK is imported at the first question: a host that is only predicted in chec
 
 from __future__ import annotations
 
+import errno
+import json
+import re
 import sys
+import threading
 import time
 import typing as t
+import urllib.parse
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
@@ -22,6 +27,18 @@ class ApiError(Exception):
 
 class SdkMissing(ApiError):
     """Docker's SDK for Python is not there."""
+
+
+class Denied(ApiError):
+    """The engine or its socket refuses to answer."""
+
+
+class Gone(ApiError):
+    """What was asked for is not there."""
+
+
+class TimedOut(ApiError):
+    """The engine did not answer in time."""
 
 
 class DockerApi:
@@ -104,9 +121,153 @@ class DockerApi:
             raise ApiError(f"the Docker engine on {self._url} does not answer: {_first_line(error)}") from error
 
 
+class Questions:
+    """Questions to one engine that only read, from several threads at once; each has a time limit and is counted.
+
+    Answers are what the engine gives, as parsed JSON; nothing is made of them and nothing is asked again.
+
+    Args:
+        url: of the engine's socket.
+        timeout: seconds for one answer.
+        connections: how many are kept open.
+    """
+
+    def __init__(self, url: str = DEFAULT_SOCKET, timeout: float = 20, connections: int = 8) -> None:
+        docker, _requests = _sdk()
+        # The SDK cannot do without it.
+        import urllib3
+
+        self.url = url
+        self.calls = 0
+        self.server = ""
+        self._errors = urllib3.exceptions
+        self._timeout = timeout
+        self._waiting = urllib3.Timeout(connect=timeout, read=timeout)
+        self._prefix = ""
+        self._lock = threading.Lock()
+        try:
+            # A version that is given is not asked for; `version` does that, and keeps the answer.
+            client = docker.APIClient(base_url=url, version=docker.constants.DEFAULT_DOCKER_API_VERSION, timeout=timeout, max_pool_size=connections)
+        except (docker.errors.DockerException, ValueError) as error:
+            raise ApiError(f"{url} is no address of an engine: {_first_line(error)}") from error
+        self._client = client
+        # The SDK makes a pool for each address that it asks, which would be a connection for each container.
+        adapter = client.get_adapter(client.base_url)
+        if url.startswith("unix:"):
+            self._pool = adapter.get_connection(client.base_url)
+        else:
+            self._pool = adapter.poolmanager.connection_from_url(client.base_url)
+
+    def version(self) -> dict[str, t.Any]:
+        """Return the answer of ``GET /version``; what is asked from then on is asked in the newest version that it names."""
+        answer = self.get("/version")
+        if not isinstance(answer, dict):
+            raise ApiError(f"what answers on {self.url} is no Docker engine: it says {type(answer).__name__} for its version")
+        named = str(answer.get("ApiVersion", ""))
+        if _API_VERSION.fullmatch(named):
+            self._prefix = f"/v{named}"
+        return answer
+
+    def get(self, path: str, **parameters: t.Any) -> t.Any:
+        """Return the answer to a question.
+
+        Args:
+            path: without the version.
+            parameters: of the query.
+
+        Raises:
+            Gone, Denied, TimedOut, ApiError: it was not answered; see there.
+        """
+        content = self._answer(path, parameters)
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise ApiError("the engine's answer is no JSON") from error
+
+    def stream(self, path: str, **parameters: t.Any) -> list[t.Any]:
+        """Return the answers to a question that the engine answers with one after the other, as `get` does."""
+        text = self._answer(path, parameters).decode("utf-8", "replace")
+        decoder = json.JSONDecoder()
+        found: list[t.Any] = []
+        place = 0
+        while True:
+            # Separators are white space, and a record separator in one of the formats (RFC 7464).
+            while place < len(text) and text[place] in " \t\r\n\x1e":
+                place += 1
+            if place == len(text):
+                return found
+            try:
+                answer, place = decoder.raw_decode(text, place)
+            except (ValueError, RecursionError) as error:
+                raise ApiError("the engine's answer is no JSON") from error
+            found.append(answer)
+
+    def _answer(self, path: str, parameters: t.Mapping[str, t.Any]) -> bytes:
+        with self._lock:
+            self.calls += 1
+        query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
+        place = f"{self._prefix}{urllib.parse.quote(path, safe='/:')}{query}"
+        try:
+            response = self._pool.urlopen("GET", place, headers=_HEADERS, timeout=self._waiting, retries=False, redirect=False)
+            status, content = response.status, response.data
+            self.server = self.server or str(response.headers.get("Server", ""))
+        except self._errors.TimeoutError as error:
+            raise TimedOut(f"the engine did not answer within {self._timeout:g} seconds") from error
+        except (self._errors.HTTPError, OSError) as error:
+            raise _connection_error(error, self.url) from error
+        if status == 200:
+            return t.cast("bytes", content)
+        said = _said(content)
+        if status in (401, 403):
+            raise Denied(f"denied: {said}" if said else "denied")
+        if status == 404:
+            raise Gone(f"the engine knows no such thing: {said}")
+        raise ApiError(f"the engine answered with status {status}: {said}")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+        self._client.close()
+
+
+_HEADERS = {"Host": "docker", "User-Agent": "bulkhead.docker", "Accept": "application/json"}
+_API_VERSION = re.compile(r"1\.[0-9]{1,3}")
+
+
+def _connection_error(error: BaseException, url: str) -> ApiError:
+    """Return what kept a connection from being made or used, in words."""
+    found: BaseException | None = error
+    for _step in range(10):
+        if found is None or (isinstance(found, OSError) and found.errno):
+            break
+        inner = [item for item in (*found.args, getattr(found, "reason", None)) if isinstance(item, BaseException)]
+        found = inner[0] if inner else found.__cause__ or found.__context__
+    number = found.errno if isinstance(found, OSError) else None
+    if number in (errno.EACCES, errno.EPERM):
+        return Denied(f"denied: this account may not use {url}")
+    if number == errno.ENOENT:
+        return ApiError(f"no engine answers: there is no socket {url}")
+    if number == errno.ECONNREFUSED:
+        return ApiError(f"no engine answers on {url}")
+    if isinstance(found, TimeoutError):
+        return TimedOut(f"no engine answers in time on {url}")
+    return ApiError(f"no engine answers on {url}: {_first_line(found or error)}")
+
+
+def _said(content: bytes) -> str:
+    text = content[:4096].decode("utf-8", "replace")
+    try:
+        answer = json.loads(text)
+        text = str(answer["message"]) if isinstance(answer, dict) and "message" in answer else text
+    except (ValueError, RecursionError):
+        pass
+    return " ".join(text.split())[:200]
+
+
 def _sdk() -> tuple[t.Any, t.Any]:
     try:
         import docker
+        import docker.constants
         import docker.errors
         import requests
     except ImportError as error:

@@ -10,10 +10,12 @@ All of it is asked of the system's manager, or with a scope of the manager of on
 from __future__ import annotations
 
 import dataclasses
+import os
+import shlex
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.rootless import Account
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import accounts, commands
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import accounts, commands, files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +61,55 @@ def properties(unit: str, names: t.Sequence[str], scope: Scope = SYSTEM) -> dict
         if equals:
             found.setdefault(name, []).append(value)
     return {name: " ".join(found.get(name, [])) for name in names}
+
+
+def properties_of(
+    units: t.Sequence[str], names: t.Sequence[str], run: t.Callable[..., commands.CommandResult] = commands.run
+) -> dict[str, dict[str, str]]:
+    """Return the named properties of several units in one question, as `properties` does for one.
+
+    Raises:
+        commands.CommandError: systemctl is not there, or does not answer.
+    """
+    shown = run([*SYSTEM.systemctl, "show", "--property", ",".join(names), "--", *units], timeout=20, check=False)
+    # One block for each unit, in their order, with an empty line between.
+    blocks = shown.stdout.split("\n\n") if shown.rc == 0 else []
+    found: dict[str, dict[str, str]] = {}
+    for number, unit in enumerate(units):
+        values: dict[str, list[str]] = {}
+        for line in blocks[number].splitlines() if number < len(blocks) else ():
+            name, equals, value = line.partition("=")
+            if equals:
+                values.setdefault(name, []).append(value)
+        found[unit] = {name: " ".join(values.get(name, [])) for name in names}
+    return found
+
+
+def environment(shown: t.Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a unit as systemd reads them (systemd.exec(5), Environment= and EnvironmentFile=).
+
+    Args:
+        shown: its properties Environment and EnvironmentFiles.
+    """
+    found: dict[str, str] = {}
+    try:
+        words = shlex.split(shown["Environment"])
+    except ValueError:
+        words = []
+    for word in words:
+        name, separator, value = word.partition("=")
+        if separator:
+            found[name] = value
+    for entry in shown["EnvironmentFiles"].split(")"):
+        path = entry.strip().partition(" (")[0]
+        if not path.startswith("/"):
+            continue
+        for line in (files.read_text(os.path.realpath(path)) or "").splitlines():
+            name, separator, value = line.strip().partition("=")
+            if separator and name.isidentifier():
+                value = value.strip()
+                found[name] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+    return found
 
 
 def is_active(unit: str) -> bool:
