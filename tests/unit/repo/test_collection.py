@@ -61,18 +61,31 @@ def imports_of(path):
             yield from (alias.name for alias in node.names)
 
 
-@pytest.mark.parametrize("package, allowed", [("engine", {"engine"}), ("storage", {"engine", "storage"}), ("host", {"engine", "storage", "host"})])
+ARROWS = {
+    "engine": {"engine"},
+    "storage": {"engine", "storage"},
+    "posture": {"engine", "posture"},
+    "report": {"engine", "posture", "report"},
+    "host": {"engine", "storage", "posture", "host"},
+}
+
+
+@pytest.mark.parametrize("package, allowed", ARROWS.items())
 def test_arrows_run_one_way(package, allowed):
     prefix = "ansible_collections.bulkhead.docker.plugins.module_utils."
-    for path in sorted((ROOT / "plugins" / "module_utils" / package).glob("*.py")):
+    for path in sorted((ROOT / "plugins" / "module_utils" / package).rglob("*.py")):
         used = {name[len(prefix):].split(".")[0] for name in imports_of(path) if name.startswith(prefix)}
         assert used <= allowed, path
 
 
-@pytest.mark.parametrize("package", ["engine", "storage"])
+def test_every_package_has_its_arrows():
+    assert {path.name for path in (ROOT / "plugins" / "module_utils").iterdir() if path.is_dir() and path.name != "__pycache__"} == set(ARROWS)
+
+
+@pytest.mark.parametrize("package", ["engine", "storage", "posture", "report"])
 def test_pure_code_touches_nothing(package):
     forbidden = {"os", "subprocess", "socket", "pathlib", "shutil", "docker", "ansible", "tempfile", "time"}
-    for path in sorted((ROOT / "plugins" / "module_utils" / package).glob("*.py")):
+    for path in sorted((ROOT / "plugins" / "module_utils" / package).rglob("*.py")):
         tops = {name.split(".")[0] for name in imports_of(path)} - {"ansible_collections"}
         assert tops & forbidden == set(), path
         calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
