@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checks behind `make lint`, `unit`, `sanity` and `molecule`; each adds its results to a report."""
+"""The checks behind `make lint`, `unit`, `sanity`, `browser` and `molecule`; each adds its results to a report."""
 
 from __future__ import annotations
 
@@ -77,6 +77,20 @@ def unit(report: Report) -> None:
 
     for core, result in zip(chosen, parallel([(one, core) for core in chosen])):
         report.add(result, f"unit-{core.version}")
+
+
+def browser(report: Report) -> None:
+    reason = envs.newest_missing()
+    if reason:
+        report.skip("the report in a browser", reason)
+        return
+    core = envs.main_core()
+    envs.ensure(core)
+    envs.apt_install({"chromium": "chromium", "chromedriver": "chromium-driver"})
+    timer, log = Timer(), "browser"
+    code = run_logged(log, ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/browser"], envs.environment(core))
+    passed, failed, line = pytest_counts(log)
+    report.add(Result("the report in Chromium", code == 0 and bool(passed), str(timer), passed, failed, line), log)
 
 
 def tracked_files() -> list[str]:
