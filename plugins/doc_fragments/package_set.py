@@ -62,7 +62,9 @@ options:
     type: str
     default: ''
   checksums:
-    description: What C(sha256sum) prints for the packages in O(directory); each must be listed. Empty where nobody says.
+    description:
+      - What C(sha256sum) prints for the packages in O(directory); each must be listed. Empty where nobody says.
+      - Without it every RPM must be signed with a key that rpm trusts on the host.
     type: str
     default: ''
   settings:

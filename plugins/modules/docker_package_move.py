@@ -16,6 +16,8 @@ description:
   - Judges everything again, keeps the packages that are replaced, runs one transaction, and waits until the new engine answers. If it does not,
     the old packages are put back and the failure tells why and where the host stands.
   - An engine that did not serve before is not started.
+  - Where dnf manages the packages, does everything - first installations, holding the set (C(dnf versionlock)), enabling the unit of a new engine.
+    Packages are fetched and their signatures compared before anything is changed.
 author:
   - The Bulkhead authors (@bulkhead)
 extends_documentation_fragment:
@@ -70,7 +72,7 @@ def main():
         if found.problems:
             module.fail_json(msg=problems.summary(found.problems), problems=[str(problem) for problem in found.problems])
         result = package_move.Result(None)
-        if found.command and not module.check_mode:
+        if (found.command or found.to_hold) and not module.check_mode:
             result = package_move.run(found, module.params["probe_timeout"])
     except (commands.CommandError, files.FileError) as error:
         module.fail_json(msg=f"{error}.")
@@ -80,7 +82,7 @@ def main():
         module.warn(warning)
     lines = package_plan.lines(found.plan)
     module.exit_json(
-        changed=bool(found.command),
+        changed=bool(found.command or found.to_hold),
         diff={"before": "", "after": "".join(f"{line}\n" for line in lines), "before_header": "packages", "after_header": "packages"},
         serving=result.serving or "",
     )

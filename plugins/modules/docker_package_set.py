@@ -69,9 +69,13 @@ engine_installed:
   returned: success
   type: bool
 needs_move:
-  description: Whether this is more than M(ansible.builtin.apt) does, so that M(bulkhead.docker.docker_package_move) has to do it.
+  description: Whether this is more than M(ansible.builtin.apt) does, or dnf is to do it, so that M(bulkhead.docker.docker_package_move) has to.
   returned: success
   type: bool
+manager:
+  description: What manages the packages, C(apt) or C(dnf).
+  returned: success
+  type: str
 notes:
   description: What the move of the engine changes for this host, the fate of its containers included.
   returned: success
@@ -111,6 +115,7 @@ def main():
         unknown=list(plan.unknown),
         engine_installed=bool(plan.engine_before),
         needs_move=found.needs_move,
+        manager=found.manager,
         notes=list(found.notes),
     )
 

@@ -9,6 +9,7 @@ Formats: sources.list(5) (deb822 and one-line), apt_preferences(5), dnf.conf(5).
 
 from __future__ import annotations
 
+import configparser
 import dataclasses
 import re
 import typing as t
@@ -19,6 +20,10 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems im
 
 #: Above the 500 of other sources and the 990 of a default release; from 1000 on apt would also downgrade (apt_preferences(5)).
 PRIORITY = 995
+#: For dnf less is more; other repositories have 99 (dnf.conf(5)).
+DNF_PRIORITY = 10
+_MARK = "# Managed by the role bulkhead.docker.docker_engine."
+_RPM_FAMILY = ("fedora", "rhel", "centos")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_-]*")
 _SUITE = re.compile(r"[A-Za-z0-9./][A-Za-z0-9.+~_/-]*")
@@ -189,7 +194,7 @@ def preferences(repository: Repository) -> str:
 def dnf_repository(repository: Repository, keyring: str) -> str:
     """Return the text of the .repo file."""
     lines = [
-        "# Managed by the role bulkhead.docker.docker_engine.",
+        _MARK,
         f"[{repository.name}]",
         f"name=Packages of the Docker engine ({repository.name})",
         f"baseurl={repository.url}",
@@ -198,10 +203,35 @@ def dnf_repository(repository: Repository, keyring: str) -> str:
         f"repo_gpgcheck={int(repository.signed_index)}",
         f"gpgkey=file://{keyring}",
         f"includepkgs={','.join(repository.packages)}",
+        f"priority={DNF_PRIORITY}",
         # A repository that is away is no reason to go on with less.
         "skip_if_unavailable=0",
     ]
     return "\n".join(lines) + "\n"
+
+
+def dnf_pins(text: str) -> dict[str, str]:
+    """Return from which repository alone packages are to come, by their names, as a .repo file of this collection says; another one says nothing."""
+    if not text.startswith(_MARK):
+        return {}
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return {}
+    return {name: section for section in parser.sections() for name in parser[section].get("includepkgs", "").split(",") if name}
+
+
+def preferred(found: t.Sequence[str], family: t.Sequence[str]) -> str:
+    """Return which of the package managers whose tools are there manages a host: either can also be installed as a mere tool.
+
+    Args:
+        found: those whose tools are there, apt before dnf.
+        family: ID and ID_LIKE of os-release(5).
+    """
+    if "dnf" in found and set(_RPM_FAMILY) & set(family):
+        return "dnf"
+    return found[0] if found else ""
 
 
 def entries(text: str, path: str) -> list[Entry]:

@@ -118,6 +118,14 @@ class PackagePlan:
         return bool(self.engine_before) and self.engine_after not in ("", self.engine_before)
 
 
+class Simulation(t.NamedTuple):
+    """What a transaction would do: packages that go and that change, with their versions now, and why it would be refused."""
+
+    removed: dict[str, str]
+    moved: dict[str, str]
+    refusal: str
+
+
 def release(version: str) -> str:
     """Return a package's version without its epoch, as versions.parse reads it."""
     return version.rpartition(":")[2]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import packages as engine_packages
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import versions
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, packages
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, package_manager
 
 # Of these a host's sources offer one, or the distribution's wins.
 _PACKAGES = ("docker.io", "docker-ce")
@@ -24,9 +24,10 @@ def installed_version() -> str | None:
 
 def coming_version() -> str | None:
     """Return the version that installing the engine would bring, or None where that is not known."""
-    if not packages.apt_is_here():
+    manager = package_manager.here()
+    if manager is None:
         return None
-    known = packages.known(_PACKAGES)
+    known = manager.known(_PACKAGES)
     offered = [known[name].candidate for name in _PACKAGES if name in known and known[name].candidate]
     return engine_packages.release(offered[0]) if offered else None
 

@@ -20,7 +20,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     docker_data,
     engine,
     mounts,
-    packages,
+    package_sources,
     security_modules,
     systemd,
 )
@@ -44,7 +44,7 @@ def gather(data_root: str, layers: str, with_firewall: bool = False) -> HostFact
         architecture=platform.machine(),
         memory=_memory(),
         processors=os.cpu_count() or 0,
-        package_manager="apt" if packages.apt_is_here() else "",
+        package_manager=package_sources.manager(),
         vm=_detect("--vm"),
         lsms=tuple(name for name in (_text("/sys/kernel/security/lsm") or "").split(",") if name),
         engine_active=systemd.is_active("docker.service"),

@@ -15,6 +15,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.package_clo
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files
 
+#: Of Debian packages.
+SUFFIX = ".deb"
 _CHECKSUM = re.compile(r"(?P<sum>[0-9a-fA-F]{64}) [ *](?:\./)?(?P<name>[^/\s]+)")
 _FIELDS = "${Package}\t${Version}\t${Architecture}\t${Pre-Depends}\t${Depends}\t${Provides}\n"
 _STATUS = "${Package}\t${Version}\t${db:Status-Status}\t${Pre-Depends}\t${Depends}\t${Provides}\n"
@@ -30,7 +32,7 @@ def read(directory: str) -> list[Package]:
         return []
     here = commands.run(["dpkg", "--print-architecture"]).stdout.strip()
     found = []
-    for name in sorted(entry for entry in os.listdir(directory) if entry.endswith(".deb")):
+    for name in sorted(entry for entry in os.listdir(directory) if entry.endswith(SUFFIX)):
         path = os.path.join(directory, name)
         shown = commands.run(["dpkg-deb", "--show", "--showformat", _FIELDS, path]).stdout.rstrip("\n")
         package, version, architecture, before, depends, provides = shown.split("\t")
@@ -49,11 +51,12 @@ def installed() -> list[Package]:
     return found
 
 
-def checksum_problems(directory: str, checksums: str) -> list[Problem]:
+def checksum_problems(directory: str, checksums: str, suffix: str = SUFFIX) -> list[Problem]:
     """Return which packages of a directory are not what a list of checksums says.
 
     Args:
         checksums: what sha256sum prints; every package must be on it.
+        suffix: of the files that are packages.
     """
     listed = {}
     found = []
@@ -63,7 +66,7 @@ def checksum_problems(directory: str, checksums: str) -> list[Problem]:
             listed[match["name"]] = match["sum"].lower()
         elif line:
             found.append(Problem("checksums", f"line {number} is not what sha256sum prints; write 64 digits, two blanks and the name of a file"))
-    for name in sorted(entry for entry in os.listdir(directory) if entry.endswith(".deb")):
+    for name in sorted(entry for entry in os.listdir(directory) if entry.endswith(suffix)):
         path = os.path.join(directory, name)
         if name not in listed:
             found.append(Problem(path, "is not in the list of checksums; add it after checking where it comes from, or remove it"))

@@ -13,12 +13,18 @@ import time
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import package_versions
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, engine, files, packages, systemd
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    engine,
+    files,
+    package_manager,
+    systemd,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import STATE_DIRECTORY, UNIT, Daemon
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.package_manager import Manager
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.package_plan import Outcome
 
 WAY_BACK = STATE_DIRECTORY + "/packages-before"
-_TRANSACTION_TIMEOUT = 1800.0
 
 
 class MoveError(Exception):
@@ -37,20 +43,34 @@ def run(outcome: Outcome, probe_timeout: float) -> Result:
     """Carry a plan out.
 
     Args:
-        outcome: a plan without problems, with a command.
+        outcome: a plan without problems, with a command or something to hold.
         probe_timeout: seconds in which the new engine has to answer, if the old one did.
 
     Raises:
         MoveError: it could not be done; the packages are what they were, as far as they could be had.
     """
-    daemon = Daemon()
+    manager = package_manager.named(outcome.manager)
     served = engine.serving_version()
-    kept, warnings = _keep_way_back(outcome) if served else ([], [])
-    held = [name for name, known in packages.known(_names(outcome.back)).items() if known.held] if kept else []
+    warnings: list[str] = []
+    if outcome.command:
+        wrong = manager.prepare(outcome.command)
+        if wrong:
+            raise MoveError(f"{wrong}; nothing was changed.")
+        served, warnings = _move(outcome, manager, served, probe_timeout)
+    if outcome.to_hold:
+        manager.hold(outcome.to_hold)
+    return Result(served, tuple(warnings))
+
+
+def _move(outcome: Outcome, manager: Manager, served: str | None, probe_timeout: float) -> tuple[str | None, list[str]]:
+    """Return what answers after the transaction, and warnings."""
+    daemon = Daemon()
+    kept, warnings = _keep_way_back(outcome, manager) if served else ([], [])
+    held = [name for name, known in manager.known(_names(outcome.back), sources=False).items() if known.held] if kept else []
     # systemd counts starts: after a few within a minute it would refuse the deliberate one (start-limit-hit).
     systemd.reset_failed(UNIT)
     cursor = daemon.journal_cursor()
-    reason = _transaction(outcome.command, start=served is not None)
+    reason = manager.transaction(outcome.command, start=served is not None)
     serving = None
     if reason and served and not systemd.is_active(UNIT):
         # A package whose service does not start fails in apt's eyes, and apt does not say why.
@@ -66,31 +86,19 @@ def run(outcome: Outcome, probe_timeout: float) -> Result:
             serving = None
             reason = f"the new engine does not serve within {probe_timeout:g} seconds: {daemon.journal_reason(cursor) or 'it gave no reason'}"
     if reason:
-        raise MoveError(_back(outcome, kept, held, served, reason, probe_timeout))
-    return Result(serving, tuple(warnings))
+        raise MoveError(_back(outcome, manager, kept, held, served, reason, probe_timeout))
+    if not outcome.plan.engine_before:
+        manager.enable(UNIT)
+    return serving, warnings
 
 
-def _keep_way_back(outcome: Outcome) -> tuple[list[str], list[str]]:
+def _keep_way_back(outcome: Outcome, manager: Manager) -> tuple[list[str], list[str]]:
     files.ensure_directory(STATE_DIRECTORY, mode=0o700)
     files.ensure_directory(WAY_BACK, mode=0o700)
-    paths = packages.download(outcome.back, WAY_BACK)
+    paths = manager.download(outcome.back, WAY_BACK)
     if len(paths) == len(outcome.back):
         return paths, []
-    return [], [f"There is no way back to {', '.join(outcome.back)}: neither a package source nor apt's cache has all of them."]
-
-
-def _transaction(command: t.Sequence[str], start: bool) -> str:
-    """Run apt and return why it failed; an engine that did not serve is not started by its package."""
-    try:
-        with contextlib.nullcontext() if start else packages.nothing_started():
-            done = commands.run(["env", "DEBIAN_FRONTEND=noninteractive", *command], timeout=_TRANSACTION_TIMEOUT, check=False)
-    except commands.CommandError as error:
-        return str(error)
-    if done.rc == 0:
-        return ""
-    lines = [*done.stdout.splitlines(), *done.stderr.splitlines()]
-    said = [line for line in lines if line.startswith(("E:", "dpkg: error", " trying to overwrite"))] or lines[-1:] or ["it gave no reason"]
-    return "the package manager failed: " + "; ".join(line.strip() for line in said)
+    return [], [f"There is no way back to {', '.join(outcome.back)}: neither a package source nor {manager.NAME}'s cache has all of them."]
 
 
 def _await(seconds: float) -> str | None:
@@ -105,22 +113,24 @@ def _await(seconds: float) -> str | None:
         time.sleep(1)
 
 
-def _back(outcome: Outcome, kept: t.Sequence[str], held: t.Sequence[str], served: str | None, reason: str, probe_timeout: float) -> str:
+def _back(
+    outcome: Outcome, manager: Manager, kept: t.Sequence[str], held: t.Sequence[str], served: str | None, reason: str, probe_timeout: float
+) -> str:
     """Put the old packages back and return what to tell."""
     new = [name for name in _names(outcome.plan.install) if name not in _names(outcome.back)]
     before = ", ".join(outcome.back)
     if not kept:
         return f"{reason}. It stays so: {before or 'the state before'} cannot be had any more; repair the new engine, or install the old packages by hand."
-    command = packages.install_command((), _installed(new), kept)
+    command = manager.install_command((), [name for name, known in manager.known(new, sources=False).items() if known.installed] if new else [], kept)
     systemd.reset_failed(UNIT)
-    failed = _transaction(command, start=True)
+    failed = manager.transaction(command, start=True)
     if failed:
         return (
             f"{reason}. Going back to {before} failed too ({failed}); the packages lie in {WAY_BACK}: "
-            f"install them with apt-get install --allow-downgrades {WAY_BACK}/*.deb."
+            f"install them with {manager.BY_HAND} {WAY_BACK}/*{manager.SUFFIX}."
         )
     if held:
-        commands.run(["apt-mark", "hold", *held], check=False)
+        manager.hold(held)
     systemd.reset_failed(UNIT)
     systemd.start(UNIT)
     serving = _await(probe_timeout)
@@ -130,7 +140,3 @@ def _back(outcome: Outcome, kept: t.Sequence[str], held: t.Sequence[str], served
 
 def _names(entries: t.Sequence[str]) -> list[str]:
     return [entry.partition("=")[0] for entry in entries]
-
-
-def _installed(names: t.Sequence[str]) -> list[str]:
-    return [name for name, known in packages.known(names).items() if known.installed] if names else []

@@ -15,8 +15,12 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import pack
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.package_closure import Package
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.packages import Known, PackagePlan, Policy, Wanted
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import package_files, package_sources, version_move
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages as host_packages
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    package_files,
+    package_manager,
+    package_sources,
+    version_move,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +53,11 @@ class Outcome:
         command: the one transaction; empty while there is nothing to do, or while it is not known what.
         back: ``name=version`` of all that the transaction changes, as it is now.
         picks: whether a version is installed that is not the candidate.
+        to_hold: what docker_package_move has to hold; empty where a task of the role does it.
+        manager: the name of what manages the packages; empty where nothing known does.
         needs_move: whether the transaction is more than ansible.builtin.apt does: an engine that moves, packages that make
-            room for others, a set that comes from a directory, or a version that a pin by name hides from it.
+            room for others, a set that comes from a directory, or a version that a pin by name hides from it; and everything
+            where the manager is another one.
     """
 
     plan: PackagePlan
@@ -59,24 +66,16 @@ class Outcome:
     command: tuple[str, ...] = ()
     back: tuple[str, ...] = ()
     picks: bool = False
+    to_hold: tuple[str, ...] = ()
+    manager: str = package_sources.APT
 
     @property
     def needs_move(self) -> bool:
         """See the attributes."""
+        if self.manager != package_sources.APT:
+            return bool(self.command or self.to_hold)
         from_directory = "Dir::Etc::SourceList=/dev/null" in self.command
         return bool(self.command) and (self.plan.moves_engine or bool(self.plan.remove) or from_directory or self.picks)
-
-
-def unmanageable() -> Problem | None:
-    """Return why the engine's packages cannot be planned on this host, or None where they can."""
-    kind = package_sources.manager()
-    if kind == package_sources.APT:
-        return None
-    if kind == package_sources.DNF:
-        reason = "are managed by dnf, for which only the repository can be declared (docker_package_source)"
-    else:
-        reason = "are managed by neither apt nor dnf"
-    return Problem("packages", f"{reason}; install the engine yourself and leave out the role docker_engine")
 
 
 def make(request: Request) -> Outcome:
@@ -85,22 +84,28 @@ def make(request: Request) -> Outcome:
     Raises:
         commands.CommandError, files.FileError: the host cannot be looked at.
     """
-    against = unmanageable()
-    if against is not None:
-        return Outcome(PackagePlan(), (against,))
-    names = [package.name for package in request.wanted]
-    known = host_packages.known([*names, *packages.rivals(names)])
+    against = package_manager.unmanageable()
+    manager = package_manager.here()
+    if against is not None or manager is None:
+        return Outcome(PackagePlan(), (against,) if against else (), manager="")
+    wanted = manager.adapted(request.wanted, request.policy.hold)
+    names = [package.name for package in wanted]
+    known = manager.known([*names, *packages.rivals(names)], request.policy.strict, not request.directory)
     offered: list[Package] = []
-    if request.directory and request.checksums and os.path.isdir(request.directory):
+    if request.directory and os.path.isdir(request.directory):
         # Nothing is read from a package that is not the one that was meant.
-        wrong = package_files.checksum_problems(request.directory, request.checksums)
+        wrong = (
+            package_files.checksum_problems(request.directory, request.checksums, manager.SUFFIX)
+            if request.checksums
+            else manager.signature_problems(request.directory)
+        )
         if wrong:
-            return Outcome(PackagePlan(), tuple(wrong))
+            return Outcome(PackagePlan(), tuple(wrong), manager=manager.NAME)
     if request.directory:
-        offered = package_files.read(request.directory)
+        offered = manager.offered(request.directory)
         known = _from_directory(known, offered, names)
-    plan = packages.plan(request.wanted, known, request.policy)
-    problems = list(plan.problems)
+    plan = packages.plan(wanted, known, request.policy)
+    problems = [*plan.problems, *(manager.hold_problems(plan) if request.policy.strict else [])]
     if request.directory and os.path.isdir(request.directory):
         problems += [Problem(name, f"is not in {request.directory}; put the package there") for name in plan.unknown]
     command: tuple[str, ...] = ()
@@ -109,18 +114,18 @@ def make(request: Request) -> Outcome:
     if not problems and (plan.install or plan.remove) and not plan.unknown:
         chosen: list[Package] = []
         if request.directory:
-            chosen, problems = _closure(plan, offered)
+            chosen, problems = manager.closure(plan, offered)
         if not problems:
-            command = tuple(host_packages.install_command(plan.install, plan.remove, [package.path for package in chosen]))
-            found = host_packages.simulate(command)
-            problems += [Problem("apt", found.refusal)] if found.refusal else packages.judge_simulation(plan, found.removed)
+            command = tuple(manager.install_command(plan.install, plan.remove, [package.path for package in chosen]))
+            found = manager.simulate(command)
+            problems += [Problem(manager.NAME, found.refusal)] if found.refusal else packages.judge_simulation(plan, found.removed)
             back = tuple(f"{name}={version}" for name, version in {**found.removed, **found.moved}.items())
     move = version_move.move_of(plan) if not plan.problems else None
     if move is not None:
         forbidden, notes = version_move.judge(move, names[0], request.settings, request.image_store)
         problems += forbidden
     picks = any(known[name].candidate != version for name, version in (entry.split("=", 1) for entry in plan.install))
-    return Outcome(plan, tuple(problems), tuple(notes), command, back, picks)
+    return Outcome(plan, tuple(problems), tuple(notes), command, back, picks, plan.hold if manager.DOES_ALL else (), manager.NAME)
 
 
 def lines(plan: PackagePlan) -> list[str]:
@@ -138,9 +143,3 @@ def _from_directory(known: t.Mapping[str, Known], offered: t.Sequence[Package], 
             result[name] = dataclasses.replace(found, candidate=versions[0] if versions else found.installed, available=tuple(versions))
     return result
 
-
-def _closure(plan: PackagePlan, offered: t.Sequence[Package]) -> tuple[list[Package], list[Problem]]:
-    wanted = {tuple(entry.split("=", 1)) for entry in plan.install}
-    chosen = [package for package in offered if (package.name, package.version) in wanted]
-    gone = {*plan.remove, *(package.name for package in chosen)}
-    return package_closure.closure(chosen, offered, [package for package in package_files.installed() if package.name not in gone])

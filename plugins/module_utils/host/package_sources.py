@@ -26,9 +26,14 @@ _TROUBLE = ("E:", "W:", "Err:", "Error:", "error:")
 
 def manager() -> str:
     """Return what manages this host's packages, APT or DNF, or an empty string."""
-    if commands.find("apt-get") is not None and commands.find("dpkg-query") is not None:
-        return APT
-    return DNF if commands.find("dnf") is not None else ""
+    needs = {APT: ("apt-get", "dpkg-query"), DNF: ("dnf",)}
+    found = [kind for kind, tools in needs.items() if all(commands.find(tool) is not None for tool in tools)]
+    return package_sources.preferred(found, _family())
+
+
+def is_dnf5() -> bool:
+    """Tell whether the dnf of this host is the rewritten one of version 5 (a link to dnf5)."""
+    return os.path.basename(os.path.realpath(commands.find("dnf") or "")).startswith("dnf5")
 
 
 def os_release() -> dict[str, str]:
@@ -169,8 +174,7 @@ def default_repository(name: str, given: t.Mapping[str, t.Any], upstream: bool, 
         given: url, suite, components, architectures, fingerprints, packages, release, signed_index and key, as far as they are given.
     """
     release = os_release()
-    family = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
-    known = next((package_sources.UPSTREAMS[name] for name in family if name in package_sources.UPSTREAMS), None) if upstream else None
+    known = next((package_sources.UPSTREAMS[name] for name in _family() if name in package_sources.UPSTREAMS), None) if upstream else None
     suite = given.get("suite") or (release.get("VERSION_CODENAME", "") if kind == APT else "")
     components = tuple(given.get("components") or ())
     if known is not None and kind == APT and not components and not suite.endswith("/"):
@@ -187,6 +191,11 @@ def default_repository(name: str, given: t.Mapping[str, t.Any], upstream: bool, 
         signed_index=bool(given.get("signed_index")),
     )
     return repository, given.get("key") or (known.key if known else "")
+
+
+def _family() -> list[str]:
+    release = os_release()
+    return [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
 
 
 def _normal(fingerprints: t.Sequence[str]) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
 # Copyright: The Bulkhead authors
 # SPDX-License-Identifier: Apache-2.0
-"""What dpkg and apt know of packages, and what they would do; reading only, tasks of the role do the changes.
+"""The package manager of Debian's family: what dpkg and apt know of packages, and what they do with them.
 
 PRIVATE to the collection: no stability is promised to other users.
+
+A package_manager.Manager. What Ansible's own modules can do (a first installation, holds) tasks of the role do.
 """
 
 from __future__ import annotations
@@ -13,26 +15,35 @@ import os
 import re
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import packages
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import package_closure, packages
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.package_closure import Package
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.packages import Simulation
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, package_files
+
+NAME = "apt"
+SUFFIX = package_files.SUFFIX
+DOES_ALL = False
+BY_HAND = "apt-get install --allow-downgrades"
 
 # dpkg's states of a package of which at most configuration files are there.
 _ABSENT = ("not-installed", "config-files")
 
 
+_TRANSACTION_TIMEOUT = 1800.0
 _POLICY = "/usr/sbin/policy-rc.d"
 _FORBIDDING = "#!/bin/sh\n# Of a run of bulkhead.docker; if none is under way, remove this file.\nexit 101\n"
 _MOVED = re.compile(r"^Inst (?P<name>\S+) \[(?P<version>[^\]]+)\]", re.MULTILINE)
 _REMOVED = re.compile(r"^(?:Remv|Purg) (?P<name>\S+) \[(?P<version>[^\]]+)\]", re.MULTILINE)
 
 
-def apt_is_here() -> bool:
-    """Tell whether this host's packages are managed by apt."""
-    return commands.find("apt-cache") is not None and commands.find("dpkg-query") is not None
+def adapted(wanted: t.Sequence[packages.Wanted], hold: bool) -> tuple[packages.Wanted, ...]:  # pylint: disable=unused-argument
+    """Return the set as this family can have it: as it is."""
+    return tuple(wanted)
 
 
-def known(names: t.Sequence[str]) -> dict[str, packages.Known]:
-    """Return what the host knows of packages; those it has never heard of are left out."""
+def known(names: t.Sequence[str], fresh: bool = False, sources: bool = True) -> dict[str, packages.Known]:  # pylint: disable=unused-argument
+    """Return what the host knows of packages; those it has never heard of are left out. Lists are never fetched here."""
     installed = {}
     shown = commands.run(["dpkg-query", "--show", "--showformat", "${Package}\t${db:Status-Status}\t${db:Status-Want}\t${Version}\n", *names], check=False)
     for line in shown.stdout.splitlines():
@@ -76,14 +87,6 @@ def install_command(install: t.Sequence[str], remove: t.Sequence[str], paths: t.
     return [*command, *(paths or install), *(f"{name}-" for name in remove)]
 
 
-class Simulation(t.NamedTuple):
-    """What a transaction would do: packages that go and that change, with their versions now, and why apt would refuse it."""
-
-    removed: dict[str, str]
-    moved: dict[str, str]
-    refusal: str
-
-
 def simulate(command: t.Sequence[str]) -> Simulation:
     """Let apt say what a transaction would do."""
     done = commands.run([command[0], "--simulate", *command[1:]], timeout=120, check=False)
@@ -92,6 +95,65 @@ def simulate(command: t.Sequence[str]) -> Simulation:
     needs = [" ".join(line.split()) for line in done.stdout.splitlines() if re.search(r" (?:Depends|Pre-Depends|Conflicts|Breaks): ", line)]
     said = needs or [line[2:].strip() for line in done.stderr.splitlines() if line.startswith("E:")] or ["it gave no reason"]
     return Simulation({}, {}, "refuses the transaction: " + "; ".join(said))
+
+
+def prepare(command: t.Sequence[str]) -> str:  # pylint: disable=unused-argument
+    """apt fetches and verifies everything before it changes anything."""
+    return ""
+
+
+def transaction(command: t.Sequence[str], start: bool) -> str:
+    """Run apt and return why it failed.
+
+    Args:
+        start: whether packages may start their services.
+    """
+    try:
+        with contextlib.nullcontext() if start else nothing_started():
+            done = commands.run(["env", "DEBIAN_FRONTEND=noninteractive", *command], timeout=_TRANSACTION_TIMEOUT, check=False)
+    except commands.CommandError as error:
+        return str(error)
+    if done.rc == 0:
+        return ""
+    lines = [*done.stdout.splitlines(), *done.stderr.splitlines()]
+    said = [line for line in lines if line.startswith(("E:", "dpkg: error", " trying to overwrite"))] or lines[-1:] or ["it gave no reason"]
+    return "the package manager failed: " + "; ".join(line.strip() for line in said)
+
+
+def hold(names: t.Sequence[str]) -> None:
+    """Hold packages."""
+    commands.run(["apt-mark", "hold", *names], check=False)
+
+
+def hold_problems(plan: packages.PackagePlan) -> list[Problem]:  # pylint: disable=unused-argument
+    """dpkg can hold every package."""
+    return []
+
+
+def enable(unit: str) -> None:
+    """Packages of this family enable their units themselves."""
+
+
+def offered(directory: str) -> list[Package]:
+    """Return the packages in a directory, see package_files.read."""
+    return package_files.read(directory)
+
+
+def closure(plan: packages.PackagePlan, found: t.Sequence[Package]) -> tuple[list[Package], list[Problem]]:
+    """Return the packages that a plan brings with it, and every dependency that nobody satisfies.
+
+    Args:
+        found: what the directory holds.
+    """
+    wanted = {tuple(entry.split("=", 1)) for entry in plan.install}
+    chosen = [package for package in found if (package.name, package.version) in wanted]
+    gone = {*plan.remove, *(package.name for package in chosen)}
+    return package_closure.closure(chosen, found, [package for package in package_files.installed() if package.name not in gone])
+
+
+def signature_problems(directory: str) -> list[Problem]:  # pylint: disable=unused-argument
+    """A Debian package has no signature of its own."""
+    return []
 
 
 def download(entries: t.Sequence[str], directory: str) -> list[str]:

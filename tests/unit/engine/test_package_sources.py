@@ -100,3 +100,24 @@ def test_a_host_that_serves_other_sources_too_needs_more_than_its_name_for_the_p
     mirror = changed(url="http://archive.example/docker", suite="x")
     assert ["release" in problem.message for problem in package_sources.clashes(mirror, OWN, found)] == [True]
     assert package_sources.clashes(dataclasses.replace(mirror, release="o=Docker"), OWN, found) == []
+
+
+def test_a_pin_of_dnf_is_read_back_from_what_was_written():
+    text = package_sources.dnf_repository(Repository("engine", "https://m.example/x", packages=("docker-ce", "containerd.io")), "/k")
+    assert package_sources.dnf_pins(text) == {"docker-ce": "engine", "containerd.io": "engine"}
+    assert package_sources.dnf_pins(text.partition("\n")[2]) == {}
+    assert package_sources.dnf_pins(text + "nonsense\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "family", "kind"),
+    [
+        (["apt", "dnf"], ["rocky", "rhel", "centos", "fedora"], "dnf"),
+        (["apt", "dnf"], ["debian", ""], "apt"),
+        (["apt"], ["fedora"], "apt"),
+        (["dnf"], ["unheard-of"], "dnf"),
+        ([], ["rocky"], ""),
+    ],
+)
+def test_the_family_decides_where_both_managers_are(found, family, kind):
+    assert package_sources.preferred(found, family) == kind

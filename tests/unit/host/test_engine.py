@@ -15,6 +15,7 @@ def test_installed_version(tools, shown, expected):
 
 @pytest.mark.parametrize(("candidate", "expected"), [("26.1.5+dfsg1-9+b9", "26.1.5+dfsg1-9+b9"), ("(none)", None)])
 def test_coming_version(tools, candidate, expected):
+    tools.answer("apt-get")
     tools.answer("dpkg-query", rc=1)
     tools.answer("apt-cache policy", f"docker.io:\n  Installed: (none)\n  Candidate: {candidate}\n  Version table:\n")
     assert engine.coming_version() == expected

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.packages import Known, PackagePlan
@@ -13,6 +14,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     files,
     package_move,
     packages,
+    rpm_packages,
     systemd,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.package_plan import Outcome
@@ -27,6 +29,7 @@ class Host:
     def __init__(self, answers, kept=("/back/docker.io_1.deb",), failing=()):
         self.answers, self.kept, self.failing = list(answers), list(kept), list(failing)
         self.ran, self.held_back, self.active = [], 0, True
+        self.unsigned = ""
 
     def run(self, command, **_options):
         line = " ".join(command)
@@ -45,21 +48,25 @@ class Host:
 
 @pytest.fixture
 def move(monkeypatch):
-    def invoke(host):
+    def invoke(host, outcome=OUTCOME):
         monkeypatch.setattr(commands, "run", host.run)
         monkeypatch.setattr(engine, "serving_version", host.serving)
         monkeypatch.setattr(files, "ensure_directory", lambda *_arguments, **_options: None)
         monkeypatch.setattr(packages, "download", lambda _entries, _directory: host.kept)
-        monkeypatch.setattr(packages, "known", lambda names: {name: Known("1", held=True) for name in names})
+        monkeypatch.setattr(packages, "known", lambda names, **_options: {name: Known("1", held=True) for name in names})
         monkeypatch.setattr(packages, "nothing_started", host.nothing_started)
         monkeypatch.setattr(systemd, "is_active", lambda _unit: host.active)
         monkeypatch.setattr(systemd, "has_failed", lambda _unit: False)
         monkeypatch.setattr(systemd, "reset_failed", lambda _unit: None)
         monkeypatch.setattr(systemd, "start", lambda _unit: None)
         monkeypatch.setattr(systemd, "restart", lambda _unit: host.ran.append("restart"))
+        monkeypatch.setattr(rpm_packages, "prepare", lambda _command: host.unsigned)
+        monkeypatch.setattr(rpm_packages, "transaction", lambda _command, start: host.ran.append(f"transaction {start}"))
+        monkeypatch.setattr(rpm_packages, "hold", lambda names: host.ran.append(f"hold {' '.join(names)}"))
+        monkeypatch.setattr(rpm_packages, "enable", lambda unit: host.ran.append(f"enable {unit}"))
         monkeypatch.setattr(package_move.Daemon, "journal_cursor", lambda _host: "mark")
         monkeypatch.setattr(package_move.Daemon, "journal_reason", lambda _host, _mark="": "it broke")
-        return package_move.run(OUTCOME, probe_timeout=0)
+        return package_move.run(outcome, probe_timeout=0)
 
     return invoke
 
@@ -113,3 +120,26 @@ def test_no_way_back_is_told_before_and_after(move):
 def test_a_way_back_that_fails_names_the_command(move):
     with pytest.raises(package_move.MoveError, match="failed too .* apt-get install --allow-downgrades"):
         move(Host(["1", None], failing=["apt-get"]))
+
+
+FRESH = Outcome(PackagePlan(install=("docker-ce=2",), engine_after="2"), (), (), ("dnf", "install"), (), to_hold=("docker-ce",), manager="dnf")
+
+
+def test_dnf_installs_enables_and_holds_a_new_engine_and_starts_nothing(move):
+    host = Host([None])
+    assert move(host, FRESH) == package_move.Result(None)
+    assert host.ran == ["transaction False", "enable docker.service", "hold docker-ce"]
+
+
+def test_packages_that_no_key_vouches_for_change_nothing(move):
+    host = Host([None])
+    host.unsigned = "is not signed"
+    with pytest.raises(package_move.MoveError, match=r"is not signed; nothing was changed\."):
+        move(host, FRESH)
+    assert host.ran == []
+
+
+def test_a_hold_alone(move):
+    host = Host(["2"])
+    assert move(host, dataclasses.replace(FRESH, command=())) == package_move.Result("2")
+    assert host.ran == ["hold docker-ce"]

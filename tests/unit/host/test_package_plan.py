@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.package_closure import Package
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.packages import Known, Policy, Wanted
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.packages import Known, Policy, Simulation, Wanted
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     package_files,
     package_plan,
@@ -26,8 +26,8 @@ def host(monkeypatch, tmp_path):
     state = {"known": {"docker.io": Known("26.1")}, "removed": {"docker.io": "26.1"}, "refusal": ""}
     state["offered"] = [*OFFERED, Package("tini", "1", "", "", "/p/tini.deb")]
     monkeypatch.setattr(package_sources, "manager", lambda: state.get("manager", "apt"))
-    monkeypatch.setattr(packages, "known", lambda names: {name: state["known"][name] for name in names if name in state["known"]})
-    monkeypatch.setattr(packages, "simulate", lambda _command: packages.Simulation(state["removed"], {}, state["refusal"]))
+    monkeypatch.setattr(packages, "known", lambda names, *_options: {name: state["known"][name] for name in names if name in state["known"]})
+    monkeypatch.setattr(packages, "simulate", lambda _command: Simulation(state["removed"], {}, state["refusal"]))
     monkeypatch.setattr(package_files, "read", lambda _directory: state["offered"])
     monkeypatch.setattr(package_files, "installed", list)
     monkeypatch.setattr(version_move, "judge", lambda *_arguments: ([], ["told"]))
@@ -61,9 +61,10 @@ def test_what_apt_would_remove_besides_and_what_it_refuses(host):
     assert [problem.where for problem in make(host, replace=True).problems] == ["apt"]
 
 
-@pytest.mark.parametrize(("manager", "said"), [("dnf", "managed by dnf"), ("", "neither apt nor dnf")])
-def test_hosts_without_apt_are_refused(host, manager, said):
+@pytest.mark.parametrize(("manager", "said"), [("dnf", "managed by dnf 5"), ("", "neither apt nor dnf")])
+def test_hosts_of_no_known_manager_are_refused(host, monkeypatch, manager, said):
     host["manager"] = manager
+    monkeypatch.setattr(package_sources, "is_dnf5", lambda: True)
     (problem,) = make(host).problems
     assert said in str(problem)
 

@@ -65,12 +65,6 @@ def test_both_tools_are_asked_for_all_packages_at_once(apt):
     assert all(line.endswith(" containerd runc") for line in apt.ran)
 
 
-@pytest.mark.parametrize(("installed", "expected"), [({"apt-cache", "dpkg-query"}, True), ({"apt-cache"}, False), (set(), False)])
-def test_apt_is_here(tools, installed, expected):
-    tools.installed = installed
-    assert packages.apt_is_here() is expected
-
-
 FORBIDS = "exit 101\n"
 
 
