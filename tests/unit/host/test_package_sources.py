@@ -72,3 +72,11 @@ def test_only_the_lists_of_this_repository_are_fetched(tools):
     assert package_sources.refresh(REPOSITORY, "apt") == ""
     assert "Dir::Etc::SourceList=/dev/null" in tools.ran[0]
     assert "APT::Get::List-Cleanup=0" in tools.ran[0]
+
+
+@pytest.mark.parametrize(("program", "expected"), [("dnf5", True), ("dnf-3", False)])
+def test_dnf_5_is_told_by_what_its_name_leads_to(monkeypatch, tmp_path, program, expected):
+    (tmp_path / program).touch()
+    (tmp_path / "dnf").symlink_to(program)
+    monkeypatch.setattr(commands, "find", lambda name: str(tmp_path / name))
+    assert package_sources.is_dnf5() is expected
