@@ -904,7 +904,8 @@ class _Container:
         if isinstance(listed, Fact) and listed.value and defaults is None:
             return Unknown("the daemon's default ulimits, which the engine writes into every container, are not known", listed.source)
         own = [_mapping(entry) for entry in listed.value] if isinstance(listed, Fact) else []
-        names = (_text_of(entry.get("Name")) or "unnamed" for entry in own if (defaults or {}).get(entry.get("Name")) != (entry.get("Soft"), entry.get("Hard")))
+        others = (entry for entry in own if (defaults or {}).get(str(entry.get("Name"))) != (entry.get("Soft"), entry.get("Hard")))
+        names = (_text_of(entry.get("Name")) or "unnamed" for entry in others)
         return _mapped(listed, lambda _entries: tuple(names))
 
     def _sysctls(self) -> Found:
@@ -1091,11 +1092,11 @@ def _default_ulimits(config: Json | None, daemon: DaemonLook | None) -> dict[str
     """Return the daemon's default ulimits, of which the engine writes a copy into each container (moby daemon/create.go)."""
     if config is None or daemon is None:
         return None if daemon is not None else {}
-    found = {}
+    found: dict[str, tuple[t.Any, t.Any]] = {}
     for text in daemon.flags.get("default-ulimit", ()):
         name, _equals, limits = str(text).partition("=")
         soft, _colon, hard = limits.partition(":")
-        if soft.lstrip("-").isdigit() and (hard or soft).lstrip("-").isdigit():
+        if soft.lstrip("-").isdecimal() and (hard or soft).lstrip("-").isdecimal():
             found[name] = (int(soft), int(hard or soft))
     given = config.get("default-ulimits")
     entries = given.items() if isinstance(given, t.Mapping) else ()
