@@ -226,7 +226,7 @@ def _same_namespaces(pid: int, proc: str) -> bool:
 
 def _number(path: str) -> int:
     content = (_bytes(path, 64) or b"").strip()
-    return int(content) if content.isdecimal() else 0
+    return int(content) if content.isdigit() else 0
 
 
 def _bytes(path: str, limit: int = _LARGEST) -> bytes | None:
