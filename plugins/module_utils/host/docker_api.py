@@ -208,7 +208,7 @@ class Questions:
         query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
         place = f"{self._prefix}{urllib.parse.quote(path, safe='/:')}{query}"
         try:
-            response = self._pool.urlopen("GET", place, headers=_HEADERS, timeout=self._waiting, retries=False, redirect=False)
+            response = self._pool.request("GET", place, headers=_HEADERS, timeout=self._waiting, retries=False, redirect=False)
             status, content = response.status, response.data
             self.server = self.server or str(response.headers.get("Server", ""))
         except self._errors.TimeoutError as error:

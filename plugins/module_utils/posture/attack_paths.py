@@ -419,7 +419,7 @@ class _Graph:
             other = self._named(subject, fact.value.partition(":")[2])
             if other is not None and other != number:
                 self._link(number, other, text, strong, fact)
-                self._link(other, number, text, strong, fact)
+                self._link(number=other, other=number, text=text, strong=strong, fact=fact)
         fact = subject.facts.get("volumes_from")
         for name in fact.value if isinstance(fact, Fact) else ():
             other = self._named(subject, name.partition(":")[0])

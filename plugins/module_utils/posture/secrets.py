@@ -385,7 +385,7 @@ def _item(key: str, item: t.Any, keep_labels: t.Container[str], depth: int) -> t
     if key == "Env":
         return environment(item) if isinstance(item, (list, tuple)) else None
     if key in ("Labels", "EngineLabels"):
-        return labels(item, keep_labels) if isinstance(item, collections.abc.Mapping) else [WITHHELD for _ in item] if isinstance(item, (list, tuple)) else None
+        return labels(item, keep_labels) if isinstance(item, collections.abc.Mapping) else [WITHHELD] * len(item) if isinstance(item, (list, tuple)) else None
     if key in _ARGUMENTS:
         return None if item is None else arguments(item)
     if key == "Test":

@@ -113,7 +113,7 @@ def apply(
 def _covers(waiver: Waiver, finding: Finding, subject: Subject | None) -> bool:
     identity = subject.identity if subject is not None else {}
     labels = identity.get("labels") or {}
-    name, _, value = waiver.label.partition("=")
+    name, _equals, value = waiver.label.partition("=")
     return (
         fnmatch.fnmatchcase(finding.subject, waiver.subject)
         and (not waiver.kind or waiver.kind == finding.kind)

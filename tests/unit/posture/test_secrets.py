@@ -330,7 +330,7 @@ def test_long_texts_take_no_time(text):
 
 def test_deep_answers_end():
     value: dict = {}
-    for _ in range(200):
+    for _depth in range(200):
         value = {"a": value}
     assert secrets.WITHHELD in json.dumps(secrets.anything(value))
 

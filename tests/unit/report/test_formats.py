@@ -109,7 +109,7 @@ JUNK = st.recursive(
 
 def spoiled(sample):
     """Return a strategy for a dictionary in which some values are something else, and some keys are missing."""
-    return st.fixed_dictionaries({}, optional={key: st.just(value) | JUNK for key, value in sample.items()}).map(lambda made_of: dict(made_of))
+    return st.fixed_dictionaries({}, optional={key: st.just(value) | JUNK for key, value in sample.items()}).map(dict)
 
 
 def mostly(sample):

@@ -39,10 +39,10 @@ class Page(html.parser.HTMLParser):
         self.close()
         assert self.inside == []
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.attributes += [(tag, *attribute) for attribute in attributes]
-        found = dict(attributes)
+        self.attributes += [(tag, *attribute) for attribute in attrs]
+        found = dict(attrs)
         if "id" in found:
             self.ids.append(found["id"])
         if "href" in found:
@@ -50,10 +50,10 @@ class Page(html.parser.HTMLParser):
         if tag not in VOID:
             self.inside.append((tag, found.get("type", "")))
 
-    def handle_startendtag(self, tag, attributes):
+    def handle_startendtag(self, tag, attrs):
         assert tag == "rect"
         self.tags.append(tag)
-        self.attributes += [(tag, *attribute) for attribute in attributes]
+        self.attributes += [(tag, *attribute) for attribute in attrs]
 
     def handle_endtag(self, tag):
         assert self.inside.pop()[0] == tag
@@ -133,7 +133,7 @@ def test_the_policy_lets_exactly_its_own_sheet_and_script_run(page):
     policy = next(value for tag, name, value in parsed.attributes if tag == "meta" and name == "content" and "default-src" in value)
     wanted = {}
     for directive in policy.split(";"):
-        name, _, values = directive.strip().partition(" ")
+        name, _space, values = directive.strip().partition(" ")
         wanted[name] = values.split()
     assert wanted["default-src"] == wanted["base-uri"] == wanted["form-action"] == ["'none'"]
     for name, tag in (("style-src", "style"), ("script-src", "script")):

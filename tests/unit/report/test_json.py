@@ -22,7 +22,7 @@ def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["$id"] == document.SCHEMA
     assert document.SCHEMA.endswith("docs/schemas/" + schemas.OURS.name)
-    assert schema["properties"]["schema_version"]["pattern"].startswith("^" + document.SCHEMA_VERSION.split(".")[0])
+    assert schema["properties"]["schema_version"]["pattern"].startswith("^" + document.SCHEMA_VERSION.split(".", maxsplit=1)[0])
 
 
 def test_it_is_the_document():

@@ -411,7 +411,7 @@ class _Service:
             if not option.key or option.key == "label":
                 if option.item.unset:
                     return self._unset("security_opt", option.item.unset, option.item)
-                what, _, value = option.value.replace("=", ":", 1).partition(":")
+                what, _colon, value = option.value.replace("=", ":", 1).partition(":")
                 if what == "disable":
                     found = self._here("disabled", "security_opt", option.item)
                 elif what == "type":
@@ -767,7 +767,7 @@ class _Service:
             unknown = self._unset("restart", node.unset, node)
             return unknown, unknown
         # A person who writes "false" means no; compose itself refuses it.
-        policy, _, count = ("no" if node.value is False else text_of(node)).partition(":")
+        policy, _colon, count = ("no" if node.value is False else text_of(node)).partition(":")
         if count and not _NUMBER.match(count):
             raise node.error(f"{self._at('restart')} is {text_of(node)[:40]!r}; write on-failure:5")
         return self._here(policy or "no", "restart", node), self._here(int(count) if count else 0, "restart", node)

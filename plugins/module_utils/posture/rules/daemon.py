@@ -135,7 +135,7 @@ def _cgroup_parent(subject: Subject) -> Outcome:
     parent = str(fact.value)
     if not parent:
         return passed(fact, expected, "the engine's own")
-    first = parent.strip("/").split("/")[0]
+    first = parent.strip("/").split("/", maxsplit=1)[0]
     shared = parent in _HOST_SLICES or parent.endswith(".service") or ("/" in parent and first in _HOST_CGROUPS)
     return failed(fact, expected, reason="containers and services of the host share it") if shared else passed(fact, expected)
 
@@ -190,7 +190,6 @@ def _seccomp(subject: Subject) -> Outcome:
         return passed(opened, expected, "a profile of its own that opens no dangerous call")
     # A profile without a default, such as {}, switches the filter off.
     return failed(opened, expected, reach=HOST_PART if set(OPENERS) <= set(opened.value) else DEFENCE)
-
 
 
 def _diagnostic_port(subject: Subject) -> Outcome:

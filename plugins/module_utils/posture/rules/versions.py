@@ -153,7 +153,8 @@ def _lacks(found: Release, hole: Hole) -> bool:
 
 def _known(text: str) -> Release:
     found = release(text)
-    assert found is not None, text
+    if found is None:
+        raise AssertionError(f"{text} in the tables is no release")
     return found
 
 

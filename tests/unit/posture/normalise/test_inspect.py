@@ -674,7 +674,7 @@ def test_long_values_take_no_time():
 def test_a_thousand_containers_take_about_a_millisecond_each():
     raw = json.loads(json.dumps(examples.ANSWER))
     before = time.process_time()
-    subjects = [inspect.subject(ContainerLook(secrets.container(raw), examples.PROCESS), examples.ENGINE) for _ in range(200)]
+    subjects = [inspect.subject(ContainerLook(secrets.container(raw), examples.PROCESS), examples.ENGINE) for _number in range(200)]
     evaluate.judge(subjects, RULES, "h1")
     # Ten times what it takes on an idle machine.
     assert (time.process_time() - before) / 200 < 0.01

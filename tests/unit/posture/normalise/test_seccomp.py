@@ -58,7 +58,7 @@ def test_what_such_a_profile_refuses_is_closed():
     "broken", ["", "{", "[]", "7", '{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": {"a": 1}}', '{"syscalls": [7]}', "[" * 100_000, '{"defaultAction": 7}']
 )
 def test_what_is_no_profile_says_so(broken):
-    for _ in range(2):
+    for _time in range(2):
         with pytest.raises(seccomp.Unreadable):
             seccomp.opened(broken)
 
