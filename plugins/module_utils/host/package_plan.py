@@ -142,4 +142,3 @@ def _from_directory(known: t.Mapping[str, Known], offered: t.Sequence[Package], 
         if found.installed or versions:
             result[name] = dataclasses.replace(found, candidate=versions[0] if versions else found.installed, available=tuple(versions))
     return result
-
