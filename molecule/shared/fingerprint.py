@@ -18,6 +18,8 @@ TREES = ("/etc", "/usr/local", "/var/lib", "/root", "/opt", "/srv", "/boot")
 VOLATILE = (
     "/root/.ansible", "/root/.cache", "/var/lib/apt/lists", "/var/lib/apt/periodic", "/var/lib/dpkg/lock", "/var/lib/dpkg/lock-frontend",
     "/var/lib/dpkg/triggers/Lock", "/var/lib/systemd",
+    # In it readers of rpm's database note that they read.
+    "/var/lib/rpm/rpmdb.sqlite-shm",
 )
 MEBIBYTE = 1024 * 1024
 

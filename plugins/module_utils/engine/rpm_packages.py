@@ -114,8 +114,10 @@ def table(text: str) -> Table | None:
 
 def reasons(text: str) -> str:
     """Return why dnf did not do something, in its words."""
-    lines = (_PROMPT.sub("", line) for line in text.splitlines())
+    lines = [_PROMPT.sub("", line) for line in text.splitlines()]
     said = [line.strip(" -").partition("Error: ")[2] or line.strip(" -") for line in lines if _REASON.match(line)]
+    # A program that breaks off says why last.
+    said = said or [line.strip() for line in lines if line.strip() and line != "Complete!"][-1:]
     return "; ".join(dict.fromkeys(line.rstrip(".") for line in said if line)) or "it gave no reason"
 
 

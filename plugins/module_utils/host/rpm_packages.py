@@ -132,7 +132,9 @@ def download(entries: t.Sequence[str], directory: str) -> list[str]:
     Args:
         entries: ``name=version``.
     """
-    _dnf(["dnf", _UNLOCKED, "reinstall", *map(rpm_packages.spec, entries)], "--assumeyes", "--downloadonly", f"--downloaddir={directory}")
+    # Without keepcache the next transaction removes what was fetched, wherever it lies.
+    command = ["dnf", _UNLOCKED, "--setopt=keepcache=True", "reinstall", *map(rpm_packages.spec, entries)]
+    _dnf(command, "--assumeyes", "--downloadonly", f"--downloaddir={directory}")
     return [package.path for package in offered(directory) if f"{package.name}={package.version}" in entries]
 
 
