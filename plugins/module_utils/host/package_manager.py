@@ -35,31 +35,44 @@ class Manager(t.Protocol):
     DOES_ALL: bool
     BY_HAND: str
 
-    def adapted(self, wanted: t.Sequence[Wanted], hold: bool) -> tuple[Wanted, ...]: ...
+    def adapted(self, wanted: t.Sequence[Wanted], hold: bool) -> tuple[Wanted, ...]:
+        """Return the wanted packages as this manager names and holds them."""
 
-    def known(self, names: t.Sequence[str], fresh: bool = False, sources: bool = True) -> dict[str, Known]: ...
+    def known(self, names: t.Sequence[str], fresh: bool = False, sources: bool = True) -> dict[str, Known]:
+        """Return what is installed and what could be, by name; fresh asks the sources anew, without sources only the host is asked."""
 
-    def install_command(self, install: t.Sequence[str], remove: t.Sequence[str], paths: t.Sequence[str] = ()) -> list[str]: ...
+    def install_command(self, install: t.Sequence[str], remove: t.Sequence[str], paths: t.Sequence[str] = ()) -> list[str]:
+        """Return the one command that installs, and removes what has to go, in one transaction."""
 
-    def simulate(self, command: t.Sequence[str]) -> Simulation: ...
+    def simulate(self, command: t.Sequence[str]) -> Simulation:
+        """Return what a command would do, without doing it."""
 
-    def prepare(self, command: t.Sequence[str]) -> str: ...
+    def prepare(self, command: t.Sequence[str]) -> str:
+        """Fetch what a command needs and compare its signatures; return why that cannot be, empty when it can."""
 
-    def transaction(self, command: t.Sequence[str], start: bool) -> str: ...
+    def transaction(self, command: t.Sequence[str], start: bool) -> str:
+        """Carry a command out, with or without starting services; return why it failed, empty when it did not."""
 
-    def download(self, entries: t.Sequence[str], directory: str) -> list[str]: ...
+    def download(self, entries: t.Sequence[str], directory: str) -> list[str]:
+        """Fetch packages into a directory and return the paths of their files."""
 
-    def hold(self, names: t.Sequence[str]) -> None: ...
+    def hold(self, names: t.Sequence[str]) -> None:
+        """Keep packages at their release until they are released again."""
 
-    def hold_problems(self, plan: PackagePlan) -> list[Problem]: ...
+    def hold_problems(self, plan: PackagePlan) -> list[Problem]:
+        """Return why the packages of a plan cannot be held."""
 
-    def enable(self, unit: str) -> None: ...
+    def enable(self, unit: str) -> None:
+        """Let a unit start at boot, without starting it now."""
 
-    def offered(self, directory: str) -> list[Package]: ...
+    def offered(self, directory: str) -> list[Package]:
+        """Return the packages that lie in a directory."""
 
-    def closure(self, plan: PackagePlan, found: t.Sequence[Package]) -> tuple[list[Package], list[Problem]]: ...
+    def closure(self, plan: PackagePlan, found: t.Sequence[Package]) -> tuple[list[Package], list[Problem]]:
+        """Return what a plan needs of the packages found, and what is missing."""
 
-    def signature_problems(self, directory: str) -> list[Problem]: ...
+    def signature_problems(self, directory: str) -> list[Problem]:
+        """Return the packages in a directory whose signature the host does not trust."""
 
 
 _MANAGERS: dict[str, Manager] = {package_sources.APT: packages, package_sources.DNF: rpm_packages}
