@@ -33,6 +33,8 @@ OPTIONS = (
     '--aptopt=Acquire::Check-Valid-Until "false"',
     "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
+    # The audit reads there what a distribution has mended.
+    "--dpkgopt=path-include=/usr/share/doc/*/changelog.Debian.gz",
 )
 
 
