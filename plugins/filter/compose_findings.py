@@ -13,7 +13,7 @@ author:
 description:
   - Judges a compose file that is not on the disk yet, such as a template, by the rules of M(bulkhead.docker.docker_compose_audit).
   - No other file is read, so a text with C(extends) from another file or with C(include) is refused; use the module for those.
-    Env files and seccomp profiles that a service names make what depends on them C(unknown).
+    Env files, label files and seccomp profiles that a service names make what depends on them C(unknown).
 options:
   _input:
     description:
@@ -42,6 +42,10 @@ options:
     default: {}
   image_users:
     description: The user that an image declares, by a pattern of its reference.
+    type: dict
+    default: {}
+  policy:
+    description: What the organisation decides, as M(bulkhead.docker.docker_compose_audit) takes it.
     type: dict
     default: {}
   include:
@@ -77,21 +81,25 @@ from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import compose_audit, model, result
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture import policy as policies
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose import project
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose.canonical import HOME
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose.tree import ComposeError
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose.variables import as_values
-from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise.compose import Assumptions
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise.compose_reading import Assumptions
 
 
 def compose_findings(
-    value, name="compose.yaml", deploy_directory="", environment=None, profiles=None, daemon=None, image_users=None, include=None
+    value, name="compose.yaml", deploy_directory="", environment=None, profiles=None, daemon=None, image_users=None, include=None, policy=None
 ):
     """Return the findings for a text or a dictionary."""
     statuses = tuple(result.DEFAULT_INCLUDE if include is None else map(str, include))
     wrong = [status for status in statuses if status not in model.STATUSES]
     if wrong:
         raise AnsibleFilterError(f"compose_findings: include names {wrong[0]!r}; choose of {', '.join(model.STATUSES)}.")
+    decided, problems = policies.parse(policy or {})
+    if problems:
+        raise AnsibleFilterError("compose_findings: " + "\n".join(str(problem) for problem in problems))
     text, lines = _text(value)
     try:
         values = as_values(environment or {})
@@ -109,6 +117,7 @@ def compose_findings(
                 daemon=dict(daemon or {}),
                 image_users={str(pattern): str(user) for pattern, user in (image_users or {}).items()},
                 profiles=None if profiles is None else [str(profile) for profile in profiles],
+                trusted_registries=decided.trusted_registries,
             ),
             include=statuses,
         )

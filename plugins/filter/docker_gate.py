@@ -45,8 +45,8 @@ _value:
   type: list
   elements: str
   sample:
-    - "compose.yaml:7: [critical] container-not-privileged, compose service web: found yes, expected no. Drop `privileged` and give
-      the single capabilities or devices that the program needs."
+    - "compose.yaml:7: [critical] container-not-privileged, compose service web: found yes, expected no. Remove `privileged`, and
+      give with `cap_add` and `devices` the single capabilities and devices that the program needs."
 """
 
 from ansible.errors import AnsibleFilterError

@@ -14,6 +14,8 @@ description:
   - Returns the findings with a waiver on each failure that one covers, and a finding for each waiver that has expired or covers
     nothing, as the audits do with their own option.
   - For findings that were gathered before somebody wrote the waivers. Findings of several hosts are judged host by host.
+  - An attack path is accepted here by a waiver of its own only. Whether the path is closed when its last step is accepted, or another one
+    is left, only the audit knows; here such a path stays a failure, and its evidence says which of its steps are accepted.
 positional: waivers
 options:
   _input:
@@ -61,7 +63,7 @@ _value:
 import datetime
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.bulkhead.docker.plugins.module_utils.posture import result
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture import attack_paths, result
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import waivers as waiver_list
 
 
@@ -83,7 +85,17 @@ def docker_waive(findings, waivers, today=None):
         raise AnsibleFilterError(f"docker_waive: {error}.") from error
     hosts = dict.fromkeys(finding.host for finding in read) or {"": None}
     by_host = ((host, [finding for finding in read if finding.host == host]) for host in hosts)
-    return [finding.as_dict() for host, found in by_host for finding in waiver_list.apply(found, accepted, (), day, host)]
+    return [finding.as_dict() for host, found in by_host for finding in _waived(found, accepted, day, host)]
+
+
+def _waived(findings, accepted, day, host):
+    """Return the findings of a host with waivers on them; paths say which of their steps are accepted."""
+    cover = waiver_list.Cover(accepted, (), day, host)
+    covered = cover.on(findings)
+    paths = [finding for finding in covered if finding.kind == attack_paths.KIND]
+    others = [finding for finding in covered if finding.kind != attack_paths.KIND]
+    told = iter(attack_paths.explained(paths, others))
+    return [*(next(told) if finding.kind == attack_paths.KIND else finding for finding in covered), *cover.left()]
 
 
 class FilterModule:

@@ -16,9 +16,11 @@ description:
   - Reads files as compose does, with several files that override one another, C(extends), C(include), variables and their defaults,
     profiles, anchors and merge keys, C(!reset) and C(!override), and both the short and the long form of everything.
   - Each finding carries the file and the line that has to be changed.
+  - Services of a project are seen together. What one takes from another with C(volumes_from), C(network_mode), C(pid) or C(ipc) counts as
+    its own, and ways from one to the host's root through another are findings, attack paths.
   - What the file leaves open is what Docker does by default, or what O(daemon) says. What depends on a variable without a value is
     C(unknown) with that reason, never a pass.
-  - Values of variables, secrets and env files are never returned.
+  - Values of variables, secrets, env files and label files are never returned.
 author:
   - The Bulkhead authors (@bulkhead)
 extends_documentation_fragment:
@@ -73,14 +75,18 @@ options:
     default: {}
   policy:
     description:
-      - What the organisation decides, as M(bulkhead.docker.docker_host_audit) takes it, so that one variable serves both. No rule for
-        compose files needs any of it today.
+      - What the organisation decides, as M(bulkhead.docker.docker_host_audit) takes it, so that one variable serves both.
+      - Of compose files C(trusted_registries) is asked, from which the images of services have to come; the rest is about hosts. All of it
+        is checked for mistakes.
     type: dict
     default: {}
   waivers:
     description:
       - Failures that are accepted, each with C(rule), C(owner), C(reason) and C(expires), and optionally C(subject) (the name of the
         service), C(image), C(label), C(kind) and C(compensation). Names can be patterns with C(*) and C(?).
+      - An attack path has rules of its own, such as C(attack-path-through-a-neighbour), and is that of the service where it begins. It is
+        accepted by a waiver of its own, or by one for a failure on it that is as bad by itself. Where only lesser steps are accepted, it
+        stops like any other failure, and its evidence says which are.
       - A waiver that has expired or that covers nothing is a finding itself.
     type: list
     elements: dict
@@ -246,7 +252,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose im
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose.canonical import HOME
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose.tree import ComposeError
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose.variables import as_values
-from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise.compose import Assumptions
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise.compose_reading import Assumptions
 
 
 def _request(module):
@@ -255,7 +261,8 @@ def _request(module):
     accepted, problems = waivers.parse(params["waivers"], result.RULE_IDS)
     if not params["path"]:
         module.fail_json(msg="path is empty; name at least one compose file.")
-    problems += policy.parse(params["policy"])[1]
+    decided, wrong = policy.parse(params["policy"])
+    problems += wrong
     if problems:
         module.fail_json(msg="\n".join(str(problem) for problem in problems))
     try:
@@ -279,6 +286,7 @@ def _request(module):
             daemon=params["daemon"],
             image_users={str(pattern): str(user) for pattern, user in params["image_users"].items()},
             profiles=params["profiles"],
+            trusted_registries=decided.trusted_registries,
         ),
         waivers=tuple(accepted),
         today=datetime.date.today(),

@@ -9,8 +9,8 @@ from pathlib import Path
 from lab_runs import changed_tasks, last, module_runs, runs, transfers
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "roles" / "docker_audit.md"
-# What only a newer package of the distribution mends; provisioning cannot.
-HOLES = "-without-known-holes"
+# Debian mends none of these in its stable releases, and the lab cannot ask the kernel's audit, whose rules would weigh it up.
+HONEST_EXCEPTIONS = {"bookworm": {"engine-builder-without-known-holes"}, "trixie": {"engine-builder-without-known-holes"}}
 WEIGHTS = {"critical": 10, "high": 6, "medium": 3, "low": 1, "info": 0}
 
 
@@ -20,13 +20,24 @@ def explained():
     return set(re.findall(r"^\| `([a-z0-9-]+)`", text, re.MULTILINE))
 
 
-def test_the_score_of_what_provisioning_decides(kept):
+def test_the_score_without_a_waiver(kept, name):
     fresh = kept("fresh")
-    holes = sum(WEIGHTS[finding["severity"]] for finding in fresh["findings"] if finding["status"] == "fail" and finding["rule"].endswith(HOLES))
     score = fresh["score"]
     assert score["weight_judged"] >= 200
     assert fresh["waived"] == 0
-    assert score["weight_passed"] / (score["weight_judged"] - holes) >= 0.95, score
+    excepted = HONEST_EXCEPTIONS.get(name, set())
+    if not excepted:
+        assert score["percent"] >= 95, score
+    left_out = sum(WEIGHTS[finding["severity"]] for finding in fresh["findings"] if finding["status"] == "fail" and finding["rule"] in excepted)
+    assert score["weight_passed"] / (score["weight_judged"] - left_out) >= 0.95, score
+    assert score["percent"] >= 94.5, score
+
+
+def test_holes_that_the_host_does_not_expose_are_no_failure(kept):
+    # CVE-2025-54410 and CVE-2024-29018 need firewalld and an internal network, which a fresh host has not.
+    found = [finding for finding in kept("fresh")["findings"] if finding["rule"] == "engine-without-known-holes" and finding["status"] == "fail"]
+    named = " ".join(item["observed"] for finding in found for item in finding["evidence"])
+    assert "CVE-2025-54410" not in named and "CVE-2024-29018" not in named
 
 
 def test_every_failure_is_explained_on_the_page(kept):
@@ -41,7 +52,8 @@ def test_the_page_explains_nothing_that_fails_nowhere(everywhere):
 
 def test_what_is_unknown_has_a_reason_that_is_the_labs(kept):
     unknown = kept("fresh")["coverage"]["unknown"]
-    assert all("auditctl" in row["reason"] for row in unknown), unknown
+    # The kernel is that of the machine around it: its audit does not answer, and its package is not here.
+    assert all("auditctl" in row["reason"] or "CVE-2026-31431" in row["reason"] for row in unknown), unknown
 
 
 def test_one_remote_run_for_each_host_and_none_that_changes_anything(name):

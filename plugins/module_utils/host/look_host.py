@@ -59,6 +59,8 @@ _LARGEST_CHANGELOG = 4 * 1024 * 1024
 _SYSCTLS = ("fs.protected_symlinks", "fs.protected_hardlinks", "net.ipv4.conf.all.route_localnet", "net.ipv4.conf.default.route_localnet")
 _MOST_INTERFACES = 2000
 _VERSION = re.compile(r"\b(?:version )?v?(\d+\.\d+\.\d+[^\s,]*)")
+_CRYPTO_HOLE = "CVE-2026-31431"
+_NEVER_LOADED = re.compile(r"^[ \t]*install[ \t]+(?:af_alg|algif_aead)[ \t]+(?:/usr)?/bin/(?:false|true)\b.{0,80}$", re.MULTILINE)
 _CVE = re.compile(r"CVE-\d{4}-\d{4,}")
 # The packages in which distributions ship each component; their changelogs name what is mended in them.
 _PACKAGES = {"engine": ("docker.io", "dockerd"), "containerd": ("containerd", "containerd"), "runc": ("runc", "runc")}
@@ -137,6 +139,9 @@ class Host:
             "files": Fact({path: self._file(path) for found in (*places.values(), around.sockets) for path in found}, "stat"),
             "executables": Fact(self._executables(), "stat"),
             "separate_storage": self._separate_storage(),
+            "data_directories": self._data_directories(),
+            "firewalld": self._firewalld(),
+            "kernel_crypto": self._kernel_crypto(),
             "docker_group": self._members(),
             "runc_versions": self._runtime_versions(),
             "containerd_version": self._containerd_version(),
@@ -312,12 +317,15 @@ class Host:
         return Fact(found, "changelogs of the distribution's packages")
 
     def _cves(self, path: str) -> tuple[str, ...]:
+        return tuple(sorted(set(_CVE.findall(self._changelog(path)))))
+
+    def _changelog(self, path: str) -> str:
+        """Return a changelog, the newest first, empty where it cannot be read."""
         try:
             with gzip.open(self._paths.on_host(path), "rb") as handle:
-                text = handle.read(_LARGEST_CHANGELOG).decode("utf-8", "replace")
+                return handle.read(_LARGEST_CHANGELOG).decode("utf-8", "replace")
         except (OSError, EOFError, zlib.error):
-            return ()
-        return tuple(sorted(set(_CVE.findall(text))))
+            return ""
 
     # Disks ---------------------------------------------------------------------------------------------------------
 
@@ -346,6 +354,17 @@ class Host:
         driver = str(around.engine.info.get("Driver") or "")
         driver = driver if driver in _GRAPH_DRIVERS else next((name for name in _GRAPH_DRIVERS if self._paths.exists(f"{around.data_root}/{name}")), "overlay2")
         return (f"{around.data_root}/{driver}",)
+
+    def _data_directories(self) -> Fact | Unknown:
+        """Return what holds the filesystems of containers: the data root, and the root of containerd where that keeps the layers."""
+        around = self._around
+        if around.engine.error and not around.daemon.config_text and around.daemon.config is None:
+            return Unknown(f"where Docker keeps its data is not known: {around.engine.error}", "stat")
+        layers = self._layer_directories()
+        if isinstance(layers, Unknown):
+            return layers
+        outside = [path for path in layers if not path.startswith(f"{around.data_root}/")]
+        return Fact({path: self._file(path) for path in (around.data_root, *outside)}, "stat")
 
     def _own_mount(self, directory: str) -> str:
         """Return the mount point of the filesystem that a directory lies on, empty where that is one of the system."""
@@ -444,6 +463,42 @@ class Host:
             return Unknown(process.reason or "dockerd does not run", "environment of dockerd")
         found = look_daemon.environment(process.pid, self._proc)
         return Unknown("denied: this account may not read the variables of dockerd", source) if found is None else Fact(found, source)
+
+    def _firewalld(self) -> Fact:
+        """Return what of firewalld there is, by program, unit or the engine's own word; where there is nothing, nobody can start it."""
+        said = self._around.engine.info.get("FirewallBackend")
+        driver = str(said.get("Driver") or "") if isinstance(said, dict) else ""
+        programs = [f"{directory}/{name}" for directory in ("/usr/sbin", "/usr/bin", "/sbin", "/usr/local/sbin") for name in ("firewalld", "firewall-cmd")]
+        places = [*programs, *(f"{directory}/firewalld.service" for directory in _UNIT_DIRECTORIES)]
+        found = [path for path in places if self._paths.exists(path)]
+        return Fact((*([f"the engine says {driver}"] if "firewalld" in driver else []), *found), "programs and units of this host, GET /info /FirewallBackend")
+
+    def _kernel_crypto(self) -> Fact | Unknown:
+        """Return what takes CVE-2026-31431 away on this host: a kernel that has the fix, or modules that nobody can load."""
+        running = platform.release()
+        source = f"changelog of linux-image-{running}, modprobe.d"
+        log = next(filter(None, (self._changelog(f"/usr/share/doc/linux-image-{running}{kind}/changelog.Debian.gz") for kind in ("", "-unsigned"))), "")
+        found = [f"the package of the kernel {running} has the fix of {_CRYPTO_HOLE}"] if _CRYPTO_HOLE in log else []
+        if not self._paths.exists("/sys/module/algif_aead"):
+            found += self._kept_from_loading()
+        if not found and not log:
+            return Unknown(f"whether the kernel {running} has {_CRYPTO_HOLE} is not known: there is no changelog of its package", source)
+        return Fact(tuple(found), source)
+
+    def _kept_from_loading(self) -> list[str]:
+        found = []
+        for directory in ("/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d"):
+            try:
+                names = self._paths.names(directory, _MOST_IN_DIRECTORY)
+            except Unreadable:
+                continue
+            for path in (f"{directory}/{name}" for name in sorted(names) if name.endswith(".conf")):
+                try:
+                    text = files.read_text(os.path.realpath(self._paths.on_host(path))) or ""
+                except files.FileError:
+                    continue
+                found += [f"{path}: {match[0].strip()}" for match in _NEVER_LOADED.finditer(text)]
+        return found
 
     def _volume_links(self) -> Fact | Unknown:
         engine = self._around.engine

@@ -125,19 +125,23 @@ class Processes:
             return False
 
     def _of_host(self) -> dict[str, int]:
-        if self._host_namespaces is None:
-            self._host_namespaces = {}
-            try:
-                directory = os.open(f"{self._proc}/1", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            except OSError:
-                return self._host_namespaces
-            try:
-                self._host_namespaces = _namespaces(directory)
-            except OSError:
-                pass
-            finally:
-                os.close(directory)
-        return self._host_namespaces
+        # Several threads ask at once: nobody may see it before it is whole.
+        known = self._host_namespaces
+        if known is None:
+            known = self._host_namespaces = self._read_of_host()
+        return known
+
+    def _read_of_host(self) -> dict[str, int]:
+        try:
+            directory = os.open(f"{self._proc}/1", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return {}
+        try:
+            return _namespaces(directory)
+        except OSError:
+            return {}
+        finally:
+            os.close(directory)
 
     def _groups(self, lines: t.Sequence[str], identifier: str) -> tuple[dict[str, str], frozenset[str] | None]:
         """Return the limits of a container, and the names of its programs; None where they cannot all be listed."""

@@ -7,6 +7,8 @@ PRIVATE to the collection: no stability is promised to other users.
 
 from __future__ import annotations
 
+import ipaddress
+
 
 def host_of(address: str) -> str:
     """Return an address without its port and without the brackets of IPv6."""
@@ -28,10 +30,22 @@ def port_of(address: str) -> str:
 
 def is_wildcard(address: str) -> bool:
     """Tell whether an address, with or without a port, stands for every address of the host."""
-    return host_of(address) in ("", "0.0.0.0", "::", "*", "::ffff:0.0.0.0")
+    host = host_of(address)
+    found = _number(host)
+    return host in ("", "*") or (found is not None and found.is_unspecified)
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether an address, with or without a port, is one that only the host itself reaches."""
+    """Tell whether an address, with or without a port, is one that only the host itself reaches; a name such as 127.example.com is none."""
     host = host_of(address)
-    return host in ("localhost", "::1") or host.startswith(("127.", "::ffff:127."))
+    found = _number(host)
+    return host == "localhost" or (found is not None and found.is_loopback)
+
+
+def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    # IPv4 in the form of IPv6.
+    return getattr(found, "ipv4_mapped", None) or found

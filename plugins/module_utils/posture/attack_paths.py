@@ -9,6 +9,10 @@ from container to container follows what two of them share: processes, memory, a
 that the first can write to, all mounts, or an engine's API that one offers on a network of both. It ends at a container
 that has the host's root by a failure or a way of its own. Only what is known counts: where a fact is unknown there is no
 step. The search goes once over containers and what they share, so its time grows with their number and not with its square.
+
+Waivers. A path is a finding of its own, which a waiver of its own accepts. Who accepts a failure that by itself is as bad as
+the path has accepted the path with it: the failure at its end, when no other way leads to the host's root, or a step of a way
+within one container. Lesser failures do not add up to that; of those that are accepted the path says so (`explained`).
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import evaluate, severity
-from ansible_collections.bulkhead.docker.plugins.module_utils.posture.checks import shown
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.checks import place, shown
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import (
     COMPOSE_SERVICE,
     CONTAINER,
@@ -40,6 +44,11 @@ KIND = "attack path"
 _MOST_LISTED = 20
 # Ports on which an engine's API listens without a certificate (and 2376, which images for nested engines use with one).
 _API_PORTS = (2375,)
+# What a privileged container fails for that reason alone: whoever accepts that it is privileged has accepted these.
+_OF_PRIVILEGED = frozenset(
+    "capability-sys-admin-not-held capability-dac-read-search-not-held capability-sys-module-not-held capability-sys-rawio-not-held "
+    "capability-sys-ptrace-not-with-host-processes system-paths-masked system-paths-read-only cgroups-read-only cgroup-release-agent-out-of-reach".split()
+)
 
 
 def _never(subject: Subject) -> t.Any:
@@ -66,7 +75,8 @@ SHARED = Rule(
     check=_never,
     attacker=severity.FROM_CONTAINER,
     reach=severity.HOST_ROOT,
-    remedy="Mend the last step, or take away what the two share: a volume mounted read-only in one of them, a namespace, a network.",
+    remedy="Mend the last step, or take away what the two share: `pid`, `ipc`, `network_mode`, `volumes_from`, a volume that this one can "
+    "mount with `:ro`, a network.",
     blast=severity.RECREATE,
     references=("ATT&CK T1611", "ATT&CK T1021"),
 )
@@ -107,30 +117,87 @@ class Way:
     steps: tuple[t.Callable[[Subject], Step | None], ...]
 
 
-def find(subjects: t.Sequence[Subject], findings: t.Iterable[Finding], host: str = "") -> list[Finding]:
+Accept = t.Callable[[t.Sequence[Finding]], t.Sequence[Finding]]
+
+
+class _End(t.NamedTuple):
+    """Where a path ends: a failure that is the host's root, and the waiver that accepts it."""
+
+    step: Step
+    waiver: t.Mapping[str, str] | None
+
+
+def find(subjects: t.Sequence[Subject], findings: t.Iterable[Finding], host: str = "", accept: Accept = list) -> list[Finding]:
     """Return a finding for each container with a way to the host's root, those within one container first.
 
     Args:
         subjects: all that were judged, of one host or one set of files.
-        findings: what the rules said of them.
+        findings: what the rules said of them, with the waivers on them.
         host: see evaluate.judge.
+        accept: from paths to the same with the waivers of their own on them.
     """
+    findings = list(findings)
     workloads = [subject for subject in subjects if subject.kind in WORKLOADS]
     daemon = next((subject for subject in subjects if subject.kind == DAEMON), None)
     # A daemon without root has none to give away.
     rootless = bool(daemon is not None and daemon.known("rootless"))
-    ends = _ends(workloads, findings)
+    accepted: dict[int, dict[str, Finding]] = collections.defaultdict(dict)
+    ends = _ends(workloads, findings, accepted)
     found: list[Finding] = []
     if not rootless:
         for number, subject in enumerate(workloads):
             # Of a privileged one the single failure says everything.
             ways = [] if subject.known("privileged") else _ways(subject)
             if ways:
-                found.append(_together(subject, ways, host))
-                ends.setdefault(number, _as_end(ways[0]))
-        found += _open_api(daemon, workloads, host)
-    found += _shared(workloads, ends, host)
-    return found
+                [path] = accept([_together(subject, ways, host)])
+                if path.waiver is None:
+                    path = path._replace(waiver=_taken_over(path, accepted.get(number, {}), [step.rule for step in ways[0][1]]))
+                found.append(path)
+                if number not in ends or (ends[number].waiver and not path.waiver):
+                    ends[number] = _End(_as_end(ways[0]), path.waiver)
+        found += accept(_open_api(daemon, workloads, host))
+    return [*found, *_shared(workloads, ends, host, accept)]
+
+
+def explained(paths: t.Iterable[Finding], findings: t.Iterable[Finding]) -> list[Finding]:
+    """Return paths in which each step that a waiver accepts is said to be so, where the path itself is not accepted.
+
+    Args:
+        paths: of one host.
+        findings: all others of that host, with the waivers on them.
+    """
+    accepted: dict[tuple[str, str], t.Mapping[str, str]] = {}
+    for finding in findings:
+        if finding.waiver and finding.status == FAIL:
+            accepted[finding.subject, finding.rule] = finding.waiver
+    return [path if path.waiver or not accepted else path._replace(evidence=(*path.evidence, *_notes(path, accepted))) for path in paths]
+
+
+def _notes(path: Finding, accepted: t.Mapping[tuple[str, str], t.Mapping[str, str]]) -> list[Evidence]:
+    notes = []
+    for piece in path.evidence:
+        # Of its own steps a path says the rule, of the last one on another container that container too.
+        words = piece.observed.split(": ")
+        key = (path.subject, words[0]) if path.rule == TOGETHER.id else (words[0], words[1] if len(words) > 1 else "")
+        waiver = accepted.get(key)
+        if waiver is not None:
+            text = f"{key[1]} of {key[0]} is accepted ({waiver.get('owner', '')}, until {waiver.get('expires', '')}), which does not cover this path"
+            note = Evidence("the list of waivers", shown(text), f"its steps mended, or a waiver for {path.rule} too")
+            notes += [note] if note not in path.evidence else []
+    return notes
+
+
+def _taken_over(path: Finding, accepted: t.Mapping[str, Finding], rules: t.Iterable[str]) -> dict[str, str] | None:
+    """Return the waiver of a step that is as bad as the path by itself, as that of the path."""
+    for rule in rules:
+        finding = accepted.get(rule)
+        if finding is not None and finding.waiver and severity.at_least(finding.severity, path.severity):
+            return _with_reason(finding.waiver, rule, path.subject)
+    return None
+
+
+def _with_reason(waiver: t.Mapping[str, str], rule: str, name: str) -> dict[str, str]:
+    return {**waiver, "reason": f"accepted with {rule} of {name}: {waiver.get('reason', '')}"}
 
 
 # --- within one container ---------------------------------------------------------------------------------------------
@@ -147,7 +214,7 @@ def _holds(rule: str, name: str, wanted: t.Callable[[t.Any], t.Any], text: str =
         if not verdict:
             return None
         observed = verdict if isinstance(verdict, str) else text or shown(fact.value)
-        return Step(rule, Evidence(fact.source, f"{rule}: {observed}", "", fact.file, fact.line))
+        return Step(rule, Evidence(fact.source, f"{rule}: {observed}", "", *place(fact, observed)))
 
     return step
 
@@ -289,51 +356,84 @@ class _Link(t.NamedTuple):
     evidence: Evidence
 
 
-def _ends(workloads: t.Sequence[Subject], findings: t.Iterable[Finding]) -> dict[int, Step]:
-    """Return the containers that have the host's root by one failure, with the failure.
+def _ends(workloads: t.Sequence[Subject], findings: t.Iterable[Finding], accepted: dict[int, dict[str, Finding]]) -> dict[int, _End]:
+    """Return the containers that have the host's root by one failure, with the failure, one that nobody accepts before others.
 
     A failure with this attacker and this severity is nothing less, and what the host weakens is not as severe.
+
+    Args:
+        accepted: takes by container and rule the failures that a waiver accepts.
     """
     numbers: dict[tuple[str, str], list[int]] = {}
     for number, subject in enumerate(workloads):
         numbers.setdefault((subject.kind, subject.name), []).append(number)
-    found: dict[int, Step] = {}
+    found: dict[int, _End] = {}
     for finding in findings:
-        if finding.status != FAIL or finding.severity != severity.CRITICAL:
+        if finding.status != FAIL or (finding.severity != severity.CRITICAL and not finding.waiver):
             continue
         for number in numbers.get((finding.kind, finding.subject), ()):
             # Services of several files can have one name; the fingerprint tells them apart.
-            if number not in found and finding.fingerprint == evaluate.fingerprint(finding.rule, finding.host, workloads[number]):
+            if finding.rule in _OF_PRIVILEGED and workloads[number].known("privileged"):
+                continue
+            before = found.get(number)
+            wanted = before is None or (before.waiver and not finding.waiver)
+            if not (wanted or finding.waiver) or finding.fingerprint != evaluate.fingerprint(finding.rule, finding.host, workloads[number]):
+                continue
+            if finding.waiver:
+                accepted[number][finding.rule] = finding
+            if wanted and finding.severity == severity.CRITICAL:
                 first = finding.evidence[0] if finding.evidence else Evidence("", "", "")
-                found[number] = Step(finding.rule, first._replace(observed=shown(f"{finding.rule}: {first.observed}"), expected=""))
+                step = Step(finding.rule, first._replace(observed=shown(f"{finding.rule}: {first.observed}"), expected=""))
+                found[number] = _End(step, finding.waiver)
     return found
 
 
-def _shared(workloads: t.Sequence[Subject], ends: t.Mapping[int, Step], host: str) -> list[Finding]:
+def _shared(workloads: t.Sequence[Subject], ends: t.Mapping[int, _End], host: str, accept: Accept) -> list[Finding]:
     if not ends:
         return []
     graph = _Graph(workloads)
-    nearest = graph.towards(sorted(ends))
+    # An end that nobody accepts is the one to be told of, even when an accepted one is nearer.
+    open_ends = {number for number, end in ends.items() if not end.waiver}
+    leading = graph.towards(open_ends) if open_ends else {}
+    others = graph.towards(ends) if len(open_ends) < len(ends) else {}
+    rest, other_rest = _rest_of(leading, open_ends), _rest_of(others, ends)
     found = []
     for number, subject in enumerate(workloads):
-        if number in ends or number not in nearest:
+        if number in ends or (number not in leading and number not in others):
             continue
+        nearest, lead = (leading, rest) if number in leading else (others, other_rest)
+        length, strong, end = lead[number]
         pieces: list[Evidence] = []
         names = [subject.name]
-        strong = True
         here = number
-        while here not in ends:
+        for _step in range(min(length, _MOST_LISTED)):
             link, following = nearest[here]
-            strong = strong and link.strong
             text = f"{workloads[here].name} {link.text} {workloads[following].name}"
             pieces.append(link.evidence._replace(observed=shown(text)))
             here = following
             names.append(workloads[here].name)
-        last = ends[here].evidence
-        pieces.append(last._replace(observed=shown(f"{workloads[here].name}: {last.observed}")))
+        if here != end:
+            pieces.append(Evidence("", f"and {length - _MOST_LISTED} more steps to {workloads[end].name}"))
+            names += ["...", workloads[end].name]
+        last = ends[end].step.evidence
+        pieces.append(last._replace(observed=shown(f"{workloads[end].name}: {last.observed}")))
         # Through a volume or a network the other one must still be attacked.
         reach = severity.HOST_ROOT if strong else severity.HOST_PART
-        found.append(_finding(SHARED, subject, pieces, " -> ".join([*names, "root on the host"]), reach, host))
+        [path] = accept([_finding(SHARED, subject, pieces, " -> ".join([*names, "root on the host"]), reach, host)])
+        waiver = ends[end].waiver
+        if path.waiver is None and waiver:
+            path = path._replace(waiver=_with_reason(waiver, ends[end].step.rule, workloads[end].name))
+        found.append(path)
+    return found
+
+
+def _rest_of(nearest: t.Mapping[int, tuple[_Link, int]], ends: t.Iterable[int]) -> dict[int, tuple[int, bool, int]]:
+    """Return for each container on a way how many steps it is to the end, whether all of them are strong, and the end."""
+    found = {end: (0, True, end) for end in ends}
+    # Nearer ones come first, so what follows on a way is known before.
+    for number, (link, following) in nearest.items():
+        length, strong, end = found[following]
+        found[number] = (length + 1, strong and link.strong, end)
     return found
 
 
@@ -345,6 +445,10 @@ class _Graph:
         self._by_name: dict[_Key, int] = {}
         for number, subject in enumerate(workloads):
             self._by_name.setdefault((subject.kind, self._scope(subject), subject.name), number)
+        # A name of its own counts before one that somebody gave it besides.
+        for number, subject in enumerate(workloads):
+            for name in subject.identity.get("names", ()):
+                self._by_name.setdefault((subject.kind, self._scope(subject), name), number)
         # By container, those that reach it directly.
         self._direct: dict[int, list[tuple[int, _Link]]] = collections.defaultdict(list)
         # By container, the places it reads; by place, the containers that write to it.
@@ -377,12 +481,12 @@ class _Graph:
     def _towards(self, here: int, spent: set[tuple[str, tuple[str, str]]]) -> t.Iterator[tuple[int, _Link]]:
         """Yield the containers that reach one. What is shared by many is looked at for the first of them only."""
         yield from self._direct.get(here, ())
-        for place in self._reads.get(here, ()):
-            yield from self._once("at", place, self._writers, spent)
-            if not (place[0] == "path" and mounts.sensitivity(place[1], False)):
+        for read in self._reads.get(here, ()):
+            yield from self._once("at", read, self._writers, spent)
+            if not (read[0] == "path" and mounts.sensitivity(read[1], False)):
                 # Whoever has all of /var mounted shares nothing in particular with those who have a part of it.
-                yield from self._once("below", place, self._below, spent)
-            for parent in _parents(place):
+                yield from self._once("below", read, self._below, spent)
+            for parent in _parents(read):
                 yield from self._once("at", parent, self._writers, spent)
         for network in self._offers.get(here, ()):
             yield from self._once("network", network, self._members, spent)
@@ -402,7 +506,18 @@ class _Graph:
         return str(subject.identity.get("project") or subject.file) if subject.kind == COMPOSE_SERVICE else ""
 
     def _named(self, subject: Subject, name: str) -> int | None:
-        return self._by_name.get((subject.kind, self._scope(subject), name))
+        """Return what a subject means by a name: what it calls so itself, or what everybody does."""
+        called = subject.identity.get("links", {}).get(name, name)
+        return self._by_name.get((subject.kind, self._scope(subject), called))
+
+    def _joined(self, subject: Subject, fact_name: str, fact: Fact) -> int | None:
+        """Return whose namespace a subject joins. Where the fact says what that comes to, the identity says whose it is."""
+        joins = subject.identity.get("joins")
+        if joins is not None:
+            return self._named(subject, joins[fact_name]) if fact_name in joins else None
+        if not isinstance(fact.value, str) or not fact.value.startswith(("container:", "service:")):
+            return None
+        return self._named(subject, fact.value.partition(":")[2])
 
     def _link(self, number: int, other: int, text: str, strong: bool, fact: Fact) -> None:
         self._direct[other].append((number, _Link(text, strong, Evidence(fact.source, "", "", fact.file, fact.line))))
@@ -414,10 +529,8 @@ class _Graph:
             ("network_mode", "shares its network namespace with", False),
         ):
             fact = subject.facts.get(name)
-            if not isinstance(fact, Fact) or not isinstance(fact.value, str) or not fact.value.startswith(("container:", "service:")):
-                continue
-            other = self._named(subject, fact.value.partition(":")[2])
-            if other is not None and other != number:
+            other = self._joined(subject, name, fact) if isinstance(fact, Fact) else None
+            if isinstance(fact, Fact) and other is not None and other != number:
                 self._link(number, other, text, strong, fact)
                 self._link(number=other, other=number, text=text, strong=strong, fact=fact)
         fact = subject.facts.get("volumes_from")
@@ -436,7 +549,9 @@ class _Graph:
         for mount in fact.value:
             keys: dict[tuple[str, str], str] = {}
             if mount.kind == "volume" and mount.source:
-                keys[("volume", f"{scope}\0{mount.source}")] = f"writes to the volume {mount.source}, which is also mounted in"
+                # What has the engine's name is the same in every project.
+                real = subject.identity.get("volumes", {}).get(mount.source)
+                keys[("volume", f"\0{real}" if real else f"{scope}\0{mount.source}")] = f"writes to the volume {mount.source}, which is also mounted in"
             if mount.kind == "volume" and mount.host_path:
                 keys[("path", mount.host_path)] = f"writes to the volume at {mount.target}, which is also mounted in"
             for path in mounts.places(mount):
@@ -455,7 +570,7 @@ class _Graph:
         scope = self._scope(subject) if subject.kind == COMPOSE_SERVICE else subject.kind
         names = fact.value if isinstance(fact, Fact) else ()
         ports = subject.known("ports", ())
-        offers = any(port.container_port in _API_PORTS for port in ports)
+        offers = subject.identity.get("offers_api") or any(port.container_port in _API_PORTS for port in ports)
         for name in names:
             if name in ("none", "host"):
                 continue

@@ -43,13 +43,27 @@ def evidence(fact: Fact, expected: str, observed: t.Any = None) -> Evidence:
     """
     seen = fact.value if observed is None else observed
     # Only what comes from a file has items with lines of their own.
-    place = _placed(seen) if fact.line else None
-    return Evidence(fact.source, shown(seen), expected, getattr(place, "file", "") or fact.file, getattr(place, "line", 0) or fact.line)
+    return Evidence(fact.source, shown(seen), expected, *place(fact, seen))
 
 
-def _placed(value: t.Any) -> t.Any:
-    """Return what of a value knows its line: itself, or its first item."""
-    return value[0] if isinstance(value, (tuple, list)) and value and not getattr(value, "line", 0) else value
+def place(fact: Fact, seen: t.Any) -> tuple[str, int]:
+    """Return the file and the line of what was seen of a fact: of its first item that knows its line, else of the fact."""
+    if not fact.line:
+        return fact.file, fact.line
+    items = list(seen) if isinstance(seen, (tuple, list, set, frozenset)) and not getattr(seen, "line", 0) else [seen]
+    if isinstance(fact.value, frozenset) and not any(getattr(item, "line", 0) for item in items):
+        # Of a set of words it is told by the word with which the sentence begins.
+        words = {str(item).split(" ", 1)[0] for item in items}
+        items = [item for item in fact.value if item in words]
+    known = [item for item in items if getattr(item, "line", 0)]
+    if not known:
+        return fact.file, fact.line
+    first = known[0] if isinstance(seen, (tuple, list)) else min(known, key=_line_of)
+    return getattr(first, "file", "") or fact.file, _line_of(first)
+
+
+def _line_of(item: t.Any) -> int:
+    return int(getattr(item, "line", 0))
 
 
 def passed(fact: Fact, expected: str, observed: t.Any = None) -> Outcome:

@@ -14,6 +14,10 @@ import typing as t
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import gate, result, waivers
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose import project
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import compose, compose_elements
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise.compose_reading import (
+    NOTHING_KNOWN,
+    Assumptions,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Request:
 
     sources: tuple[project.Source, ...]
     options: project.Options
-    assumptions: compose.Assumptions = compose.Assumptions()
+    assumptions: Assumptions = NOTHING_KNOWN
     waivers: tuple[waivers.Waiver, ...] = ()
     today: datetime.date | None = None
     include: tuple[str, ...] = result.DEFAULT_INCLUDE

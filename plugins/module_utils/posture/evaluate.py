@@ -86,7 +86,7 @@ def finding(rule: Rule, subject: Subject, outcome: Outcome, host: str, context: 
     return Finding(
         rule.id,
         rule.title,
-        severity.derive(rule.attacker, outcome.reach or rule.reach, rule.tempered_by, context),
+        severity.derive(outcome.attacker or rule.attacker, outcome.reach or rule.reach, rule.tempered_by, context),
         outcome.status,
         host,
         subject.name,

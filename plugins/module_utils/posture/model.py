@@ -147,13 +147,14 @@ class Outcome(t.NamedTuple):
         status: one of STATUSES.
         evidence: for PASS and FAIL at least one piece.
         reason: why it is unknown or does not apply; for a failure, when the title alone does not say enough.
-        reach: what the failure gives an attacker, where that depends on what was found; else the rule's own.
+        reach, attacker: what the failure gives, and to whom, where that depends on what was found; else the rule's own.
     """
 
     status: str
     evidence: tuple[Evidence, ...] = ()
     reason: str = ""
     reach: str = ""
+    attacker: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

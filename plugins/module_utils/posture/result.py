@@ -51,7 +51,8 @@ def conclude(
     """Return what the rules say of subjects, as plain values.
 
     Attack paths are findings of their own kind. They stop and can be waived like others, but the score and the coverage
-    leave them out: each is made of failures that count already.
+    leave them out: each is made of failures that count already. Waivers come first, so that a path knows which of its
+    steps somebody has accepted (attack_paths.find).
 
     Args:
         host: the name of the host in the inventory; empty for files.
@@ -68,9 +69,15 @@ def conclude(
     if waivers and today is None:
         raise ValueError("waivers cannot be judged without the day")
     judged = evaluate.judge(subjects, rules, host, context)
-    found = [*judged, *attack_paths.find(subjects, judged, host)]
+    left: list[Finding] = []
     if waivers and today is not None:
-        found = waiver_list.apply(found, waivers, subjects, today, host)
+        cover = waiver_list.Cover(waivers, subjects, today, host)
+        judged = cover.on(judged)
+        paths = attack_paths.find(subjects, judged, host, cover.on)
+        left = cover.left()
+    else:
+        paths = attack_paths.find(subjects, judged, host)
+    found = [*judged, *attack_paths.explained(paths, judged), *left]
     counted = [finding for finding in found if finding.kind != attack_paths.KIND]
     return {
         "findings": [finding.as_dict() for finding in found if finding.status in include],

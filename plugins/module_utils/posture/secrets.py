@@ -42,6 +42,8 @@ _WORDS = frozenset(
 # Before the last word "key" (or "keys").
 _KEYS = frozenset("api private secret access encryption encrypt signing sign master account shared storage app auth crypto license jwt session".split())
 _ENDINGS = ("password", "passwd", "secret", "token", "apikey", "passphrase", "secretkey", "privatekey")
+# requirepass, dbpass, rootpass; not bypass and compass.
+_PASS = re.compile(r"(?:require|user|root|db|mysql|pg|postgres|redis|mongo|smtp|mail|ftp|ldap|admin|bind|auth|http|proxy|my)pass|masterauth")
 # After such a word these keep it a secret: DB_PASSWORD_1, API_TOKEN_OLD, SECRET_KEY_BASE.
 _QUALIFIERS = frozenset(
     "base value string plain text raw old new current previous prod production dev test staging main primary secondary default b64 base64".split()
@@ -80,7 +82,8 @@ _ASSIGNMENT = re.compile(
 _OPTION = re.compile(r"(?<!\S)(--?[A-Za-z][A-Za-z0-9_-]{1,60})(\s{1,3})(\"[^\"]*\"?|'[^']*'?|(?!-)[^\s\"';&|]+)")
 _AUTHORIZATION = re.compile(r"\b(bearer|basic)(\s{1,3})[A-Za-z0-9._~+/=-]{8,4096}", re.IGNORECASE)
 _USER_OPTION = re.compile(r"(?<!\S)(-u|--user|--proxy-user|-U)([ =]?)(?=[^\s:]{1,128}:)[^\s]+")
-_SHORT_PASSWORD = re.compile(r"(?<!\S)-p(?=[^\s-])[^\s]+")
+_SHORT_PASSWORD = re.compile(r"(?<!\S)-p(?=[^\s-])([^\s]+)")
+_CLIENT = re.compile(r"(?<![^\s/\"'(;&|])(?:mysql|mariadb)(?:-?(?:admin|dump|check|show|import|slap|pump))?(?![^\s\"'])")
 _HINT = re.compile(r"://|[=:]|-----BEGIN|[A-Za-z0-9]{4}[-_.]|bearer|basic|AKIA|ASIA|AIza|\s-", re.IGNORECASE)
 _INSTRUCTION = re.compile(r"(?:/bin/sh -c #\(nop\)\s{0,4})?(ENV|ARG|LABEL)\s", re.IGNORECASE)
 _BUILD_ARGUMENTS = re.compile(r"((?:RUN )?\|\d{1,4} )(.*?)(?=\s/\S{0,80}\s|\Z)", re.DOTALL)
@@ -120,7 +123,7 @@ def _says_secret(name: str) -> bool:
     last = words[-1]
     if last in ("key", "keys"):
         return len(words) > 1 and words[-2] in _KEYS
-    return last in _WORDS or last.endswith(_ENDINGS)
+    return last in _WORDS or last.endswith(_ENDINGS) or _PASS.fullmatch(last) is not None
 
 
 def form_of_secret(text: str) -> bool:
@@ -228,9 +231,10 @@ def arguments(words: t.Any) -> list[str]:
     if isinstance(words, str):
         words = [words]
     found: list[str] = []
-    expected = False
+    expected = client = False
     for word in words if isinstance(words, (list, tuple)) else ():
         word = word if isinstance(word, str) else str(word)
+        client = client or _CLIENT.search(word[:_LONGEST]) is not None
         if expected and word and not _harmless(word):
             found.append(SECRET)
             expected = False
@@ -239,7 +243,7 @@ def arguments(words: t.Any) -> list[str]:
         if expected:
             found.append(word)
         else:
-            found.append(_argument(word[:_LONGEST]))
+            found.append(_argument(word[:_LONGEST], client))
     return found
 
 
@@ -421,7 +425,10 @@ def _names_only(text: str) -> str:
     return " ".join(names)
 
 
-def _argument(word: str) -> str:
+def _argument(word: str, client: bool) -> str:
+    """Return a word of a command without values; a client of MySQL takes its password right behind -p."""
+    if client and any(not _harmless(match[1].strip("\"'")) for match in _SHORT_PASSWORD.finditer(word)):
+        return f"-p={SECRET}"
     for match in _ASSIGNMENT.finditer(word):
         if named_secret(match[1]) and not _harmless(match[3].strip("\"'")):
             return f"{match[1]}={SECRET}"

@@ -30,6 +30,7 @@ class Mount(t.NamedTuple):
         replaceable: the first part of the host path that somebody besides root can replace, with whose it is; empty
             when none is.
         file, line: for compose files.
+        looked: whether somebody looked on the host where it leads, and for sockets there.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Mount(t.NamedTuple):
     replaceable: str = ""
     file: str = ""
     line: int = 0
+    looked: bool = False
 
 
 class Port(t.NamedTuple):
@@ -170,6 +172,11 @@ WORKLOAD = {
     "engine_cgroup": "cgroup version of the host, 1 or 2: int",
 }
 
+# What is known besides of services of compose files only.
+COMPOSE = {
+    "trusted_registries": "of the policy, empty for none given: tuple of str",
+}
+
 HOST = {
     "separate_storage": "mount points that hold Docker's data, with the directories that have none: tuple of (directory, mount point or empty)",
     "docker_group": "members of the group that owns the API's socket: tuple of str",
@@ -197,6 +204,14 @@ HOST = {
     "volume_links": "names of volumes whose _data is a symbolic link: tuple of str",
     "exec_audit": "privileged or root exec sessions in the engine's recent events: tuple of str",
     "kernel": "str",
+    "internal_networks": "names of the networks that are internal: tuple of str",
+    "encrypted_networks": "names of the encrypted overlay networks: tuple of str",
+    "firewalld": "what of firewalld is on the host: tuple of str",
+    "containerd_images": "whether containerd keeps the images of the engine: bool",
+    "all_ids_mapped": "whether root of every container, and of every build, is nobody on the host: bool",
+    "data_directories": "the directories that hold the data of containers: dict of str to FileFacts, or to a str as in files",
+    "kernel_crypto": "what keeps containers from the kernel's crypto (AF_ALG), or its hole from being there; empty for nothing: tuple of str",
+    "open_data": "those of data_directories that others enter: tuple of str",
 }
 
 DAEMON = {
@@ -298,6 +313,7 @@ VOLUME = {
     "device": "host path or address that its driver options name, empty for none: str",
     "device_type": "kind of filesystem that its driver options name, such as nfs, none or tmpfs: str",
     "options": "mount options that its driver options name: tuple of str",
+    "secret_names": "names of its driver options, and parts of them, that hold a secret in plain text: tuple of str",
     "data_is_link": "whether its _data is a symbolic link: bool",
     "users": "containers: tuple of str",
 }
@@ -307,7 +323,7 @@ BY_KIND: dict[str, dict[str, str]] = {
     model.DAEMON: DAEMON,
     model.IMAGE: IMAGE,
     model.CONTAINER: WORKLOAD,
-    model.COMPOSE_SERVICE: WORKLOAD,
+    model.COMPOSE_SERVICE: {**WORKLOAD, **COMPOSE},
     model.SWARM_SERVICE: WORKLOAD,
     model.SWARM: SWARM,
     model.NETWORK: NETWORK,

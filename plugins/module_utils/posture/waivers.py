@@ -13,7 +13,7 @@ import fnmatch
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.posture import severity
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture import evaluate, severity
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import (
     FAIL,
     Evidence,
@@ -34,7 +34,7 @@ class Waiver:
     Attributes:
         rule: id of the rule, no pattern.
         subject, image, host: patterns with ``*`` and ``?``; ``*`` for all.
-        kind: kind of the subject, empty for all.
+        kind: kind of the subject, empty for all. An attack path has its own kind, and that of the subject where it begins.
         label: ``name`` or ``name=value`` that the subject carries, empty for all.
         owner, reason, compensation: who accepts it, why, and what is done instead.
         expires: the last day on which it counts.
@@ -82,41 +82,65 @@ def apply(
 
     An expired waiver covers nothing, and is said to be expired. A waiver for another host is passed over.
     """
-    by_subject: dict[tuple[str, str, str], Subject] = {}
-    for subject in subjects:
-        by_subject[subject.kind, subject.name, subject.file] = subject
-        # What is wrong with a service may stand in another file than its definition.
-        by_subject.setdefault((subject.kind, subject.name, ""), subject)
-    here = [waiver for waiver in waivers if not host or fnmatch.fnmatchcase(host, waiver.host)]
-    used: set[Waiver] = set()
-    covered = []
-    for finding in findings:
-        match = None
-        if finding.status == FAIL:
-            judged = by_subject.get((finding.kind, finding.subject, finding.file)) or by_subject.get((finding.kind, finding.subject, ""))
-            match = next((waiver for waiver in here if waiver.rule == finding.rule and _covers(waiver, finding, judged)), None)
-        if match is not None:
-            used.add(match)
-            if match.expires >= today:
-                finding = finding._replace(
-                    waiver={
-                        "owner": match.owner,
-                        "reason": match.reason,
-                        "expires": match.expires.isoformat(),
-                        "compensation": match.compensation,
-                    }
-                )
-        covered.append(finding)
-    return [*covered, *(_as_finding(waiver, waiver in used, today, host) for waiver in here if waiver.expires < today or waiver not in used)]
+    cover = Cover(waivers, subjects, today, host)
+    covered = cover.on(findings)
+    return [*covered, *cover.left()]
+
+
+class Cover:
+    """Waivers at work: on findings that come one after the other, and what is left of the waivers at the end.
+
+    Args:
+        waivers, subjects, today, host: see apply.
+    """
+
+    def __init__(self, waivers: t.Sequence[Waiver], subjects: t.Iterable[Subject], today: datetime.date, host: str = "") -> None:
+        self._today = today
+        self._host = host
+        self._waivers = [waiver for waiver in waivers if not host or fnmatch.fnmatchcase(host, waiver.host)]
+        self._used: set[Waiver] = set()
+        self._by_rule: dict[str, list[Waiver]] = {}
+        for waiver in self._waivers:
+            self._by_rule.setdefault(waiver.rule, []).append(waiver)
+        self._by_name: dict[str, list[Subject]] = {}
+        for subject in subjects:
+            self._by_name.setdefault(subject.name, []).append(subject)
+
+    def on(self, findings: t.Iterable[Finding]) -> list[Finding]:
+        """Return the findings with waivers on those that they cover."""
+        return [self._covered(finding) if finding.status == FAIL and finding.rule in self._by_rule else finding for finding in findings]
+
+    def left(self) -> list[Finding]:
+        """Return a finding for each waiver that has expired, or has covered nothing so far."""
+        used, today = self._used, self._today
+        return [_as_finding(waiver, waiver in used, today, self._host) for waiver in self._waivers if waiver.expires < today or waiver not in used]
+
+    def _covered(self, finding: Finding) -> Finding:
+        judged = self._judged(finding)
+        match = next((waiver for waiver in self._by_rule[finding.rule] if _covers(waiver, finding, judged)), None)
+        if match is None:
+            return finding
+        self._used.add(match)
+        if match.expires < self._today:
+            return finding
+        values = {"owner": match.owner, "reason": match.reason, "expires": match.expires.isoformat(), "compensation": match.compensation}
+        return finding._replace(waiver=values)
+
+    def _judged(self, finding: Finding) -> Subject | None:
+        """Return the subject of a finding. Several can have its name; a path has a kind of its own, so the fingerprint decides."""
+        named = self._by_name.get(finding.subject, ())
+        same = next((subject for subject in named if evaluate.fingerprint(finding.rule, finding.host, subject) == finding.fingerprint), None)
+        return same or next((subject for subject in named if subject.kind == finding.kind), None)
 
 
 def _covers(waiver: Waiver, finding: Finding, subject: Subject | None) -> bool:
+    kinds = (finding.kind,) if subject is None else (finding.kind, subject.kind)
     identity = subject.identity if subject is not None else {}
     labels = identity.get("labels") or {}
     name, _equals, value = waiver.label.partition("=")
     return (
         fnmatch.fnmatchcase(finding.subject, waiver.subject)
-        and (not waiver.kind or waiver.kind == finding.kind)
+        and (not waiver.kind or waiver.kind in kinds)
         and (waiver.image == "*" or fnmatch.fnmatchcase(str(identity.get("image", "")), waiver.image))
         and (not waiver.label or (name in labels and (not value or str(labels[name]) == value)))
     )

@@ -61,6 +61,7 @@ def test_what_other_files_would_say_is_unknown():
         ("include: [a.yml]\n", {}, "compose.yaml:1: includes a.yml, which is another file"),
         ("services: {w: {extends: {file: a.yml, service: w}}}\n", {}, "extends a service of a.yml, which is another file"),
         ("services: {w: {}}\n", {"include": ["bad"]}, "include names 'bad'"),
+        ("services: {w: {}}\n", {"policy": {"trusted": []}}, "policy.trusted: is no key of a policy"),
         ("services: {w: {}}\n", {"environment": {"A": {}}}, "the variable A is a dict"),
     ],
 )
@@ -85,3 +86,8 @@ def test_a_dictionary_that_contains_itself():
 
 def test_registered():
     assert FilterModule().filters() == {"compose_findings": compose_findings}
+
+
+def test_the_policy_says_which_registries_are_trusted():
+    found = compose_findings("services: {w: {image: 'quay.io/w:1'}}\n", policy={"trusted_registries": ["registry.example.com"]})
+    assert [item["line"] for item in found if item["rule"] == "image-from-trusted-registry"] == [1]

@@ -18,7 +18,7 @@ def test_thresholds():
 
 def test_sentences():
     found = docker_gate(FINDINGS, "critical")
-    wanted = "compose.yaml:3: [critical] container-not-privileged, compose service web: found yes, expected no. Drop"
+    wanted = "compose.yaml:3: [critical] container-not-privileged, compose service web: found yes, expected no. Remove"
     assert any(sentence.startswith(wanted) for sentence in found)
     assert all(sentence.isprintable() for sentence in found)
     severities = [sentence.partition("[")[2].partition("]")[0] for sentence in docker_gate(FINDINGS, "low")]

@@ -67,3 +67,22 @@ def test_wrong_input(findings, waivers, today, part):
 
 def test_registered():
     assert FilterModule().filters() == {"docker_waive": docker_waive}
+
+
+PATH = {
+    **finding(rule="attack-path-through-a-neighbour", subject="side"),
+    "kind": "attack path",
+    "evidence": [{"source": "", "observed": "side shares its processes with web"}, {"source": "", "observed": "web: container-not-privileged: yes"}],
+}
+
+
+def test_a_path_is_waived_by_its_own_waiver_only_and_says_what_is_accepted():
+    found = waived([finding(), PATH], WAIVER)
+    assert [bool(item["waiver"]) for item in found] == [True, False]
+    assert found[1]["evidence"][-1]["observed"] == "container-not-privileged of web is accepted (ops, until 2027-01-31), which does not cover this path"
+    [sentence] = docker_gate(found, "critical")
+    assert "which does not cover this path" in sentence
+    assert waived(found, WAIVER)[1]["evidence"] == found[1]["evidence"]
+    both = waived([PATH, finding()], WAIVER, {**WAIVER, "rule": PATH["rule"], "subject": "side"})
+    assert [bool(item["waiver"]) for item in both] == [True, True]
+    assert len(both[0]["evidence"]) == 2

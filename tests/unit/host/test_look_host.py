@@ -449,3 +449,81 @@ def test_sockets_of_other_engines_are_among_the_files(host):
 @pytest.mark.parametrize(("name", "program"), [("runc", "runc"), ("/opt/x", "/opt/x"), ("io.containerd.runc.v2", "containerd-shim-runc-v2"), ("a.b", "a.b")])
 def test_the_program_of_a_runtime(name, program):
     assert look_host._shim(name) == program
+
+
+# Where containers' filesystems lie, and what holes need
+
+
+def test_directories_of_the_data(host):
+    (host.top / "var/lib/docker").mkdir(parents=True, mode=0o710)
+    (host.top / "var/lib/docker").chmod(0o710)
+    found = facts(host)["data_directories"].value
+    assert list(found) == ["/var/lib/docker"]
+    assert (found["/var/lib/docker"].kind, found["/var/lib/docker"].mode) == ("directory", 0o710)
+    assert judged(facts(host), "docker-data-closed-to-others").status == model.PASS
+    (host.top / "var/lib/docker").chmod(0o711)
+    assert judged(facts(host), "docker-data-closed-to-others").status == model.FAIL
+
+
+def test_the_root_of_containerd_counts_where_it_keeps_the_layers(host):
+    info = {**INFO, "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
+    (host.top / "var/lib/docker").mkdir(parents=True)
+    (host.top / "var/lib/docker").chmod(0o710)
+    (host.top / "var/lib/containerd").mkdir()
+    (host.top / "var/lib/containerd").chmod(0o711)
+    found = facts(host, engine=EngineLook(product="docker", info=info, version=VERSION))
+    assert set(found["data_directories"].value) == {"/var/lib/docker", "/var/lib/containerd"}
+    assert judged(found, "docker-data-closed-to-others").status == model.FAIL
+
+
+def test_directories_of_the_data_that_are_not_there_or_not_known(host):
+    assert judged(facts(host), "docker-data-closed-to-others").status == model.UNKNOWN
+    silent = EngineLook(error="no engine answers")
+    found = facts(host, engine=silent, daemon=DaemonLook(config_error="denied"))
+    assert isinstance(found["data_directories"], Unknown)
+    assert judged(found, "docker-data-closed-to-others").status == model.UNKNOWN
+
+
+@pytest.mark.parametrize("path", ["/usr/sbin/firewalld", "/usr/bin/firewall-cmd", "/usr/lib/systemd/system/firewalld.service"])
+def test_firewalld_is_there_by_program_or_unit(host, path):
+    assert facts(host)["firewalld"].value == ()
+    host.write(path, "")
+    assert facts(host)["firewalld"].value == (path,)
+
+
+def test_firewalld_is_there_when_the_engine_says_so(host):
+    info = {**INFO, "FirewallBackend": {"Driver": "iptables+firewalld", "Info": [["ReloadedAt", ""]]}}
+    assert facts(host, engine=EngineLook(product="docker", info=info, version=VERSION))["firewalld"].value == ("the engine says iptables+firewalld",)
+    plain = {**INFO, "FirewallBackend": {"Driver": "iptables"}}
+    assert facts(host, engine=EngineLook(product="docker", info=plain, version=VERSION))["firewalld"].value == ()
+
+
+def test_a_kernel_whose_package_has_the_fix(host, monkeypatch):
+    monkeypatch.setattr(look_host.platform, "release", lambda: "6.12.9-amd64")
+    assert isinstance(facts(host)["kernel_crypto"], Unknown)
+    path = host.top / "usr/share/doc/linux-image-6.12.9-amd64/changelog.Debian.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(b"linux (6.12.1) ...\n  - CVE-2024-1086\n"))
+    assert facts(host)["kernel_crypto"].value == ()
+    path.write_bytes(gzip.compress(b"linux (6.12.9) ...\n  - crypto: algif_aead (CVE-2026-31431)\n"))
+    assert facts(host)["kernel_crypto"].value == ("the package of the kernel 6.12.9-amd64 has the fix of CVE-2026-31431",)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("install algif_aead /bin/false\n", True),
+        ("# off\n  install af_alg /usr/bin/true", True),
+        ("#install algif_aead /bin/false", False),
+        ("blacklist algif_aead", False),
+        ("install algif_aead /sbin/modprobe --ignore-install algif_aead", False),
+        ("install algif_aead_x /bin/false", False),
+    ],
+)
+def test_modules_that_are_never_loaded(host, text, kept):
+    host.write("/etc/modprobe.d/alg.conf", text)
+    found = facts(host)["kernel_crypto"]
+    assert (isinstance(found, Fact) and found.value[0].startswith("/etc/modprobe.d/alg.conf: install")) is kept
+    host.write("/sys/module/algif_aead/refcnt", "0")
+    # What is loaded already is not kept from anything.
+    assert isinstance(facts(host)["kernel_crypto"], Unknown)

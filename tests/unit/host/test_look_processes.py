@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import look_processes
@@ -44,6 +45,29 @@ def test_a_running_container(proc):
     assert ("/proc", "rw,nosuid,nodev,noexec,relatime", "proc") in found.mounts
     assert found.limits["cpu.max"] == "50000 100000"
     assert found.programs == {"nginx", "sshd"}
+
+
+def test_threads_that_ask_at_once_all_see_the_namespaces_of_the_host(proc, monkeypatch):
+    # Whoever came second saw none, and a container on the host's namespaces was taken at its engine's word.
+    proc.container(PID, ID)
+    processes = Processes(str(proc.proc), str(proc.cgroups))
+    first_reads, others_done = threading.Event(), threading.Event()
+    read = look_processes._namespaces
+
+    def slow(directory):
+        if threading.current_thread() is not threading.main_thread():
+            first_reads.set()
+            others_done.wait(10)
+        return read(directory)
+
+    monkeypatch.setattr(look_processes, "_namespaces", slow)
+    thread = threading.Thread(target=processes._of_host)
+    thread.start()
+    assert first_reads.wait(10)
+    seen = processes._of_host()
+    others_done.set()
+    thread.join()
+    assert seen["pid"] == processes._of_host()["pid"] != 0
 
 
 def test_limits_of_both_versions_of_control_groups(both):

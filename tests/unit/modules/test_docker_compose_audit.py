@@ -162,6 +162,17 @@ def test_attack_paths_across_services(call):
     assert any(item["kind"] == "attack path" for item in found["findings"])
 
 
+def test_the_policy_says_which_registries_are_trusted(call):
+    text = "services:\n  web:\n    image: quay.io/shop/web:1\n  own:\n    image: registry.example.com/shop:1\n  made:\n    build: .\n"
+    asked = {"policy": {"trusted_registries": ["registry.example.com"]}, "include": ["fail", "pass", "not-applicable"]}
+    found = {item["subject"]: item for item in call({"compose.yml": text}, **asked)["findings"] if item["rule"] == "image-from-trusted-registry"}
+    assert {name: item["status"] for name, item in found.items()} == {"web": "fail", "own": "pass", "made": "not-applicable"}
+    assert (found["web"]["file"], found["web"]["line"]) == ("compose.yml", 3)
+    assert found["web"]["evidence"][0]["expected"] == "from registry.example.com"
+    undecided = call({"compose.yml": text}, include=["not-applicable"])["findings"]
+    assert len([item for item in undecided if item["rule"] == "image-from-trusted-registry"]) == 3
+
+
 @pytest.mark.parametrize(
     "files, params, message",
     [

@@ -87,6 +87,7 @@ GOOD_WORKLOAD: dict[str, t.Any] = {
 
 # The other kinds are added by the files that need them, through `good`.
 GOOD: dict[str, dict[str, t.Any]] = dict.fromkeys(model.WORKLOADS, GOOD_WORKLOAD)
+GOOD[model.COMPOSE_SERVICE] = {**GOOD_WORKLOAD, "trusted_registries": ("registry.example.com",)}
 
 GOOD[model.DAEMON] = {
     "rootless": True,
@@ -188,14 +189,15 @@ GOOD[model.VOLUME] = {
     "device": "",
     "device_type": "",
     "options": (),
+    "secret_names": (),
     "data_is_link": False,
     "users": ("web",),
 }
 # The facts of the host that rules/versions.py asks for; its other facts stand beside.
 GOOD.setdefault(model.HOST, {}).update(
     {
-        "engine_version": "29.7.2",
-        "containerd_version": "2.2.5",
+        "engine_version": "29.9.0",
+        "containerd_version": "2.3.6",
         "runc_versions": {"/usr/bin/runc": "1.3.6"},
         "package_backports": {},
         "minimum_version": "29.5.1",
@@ -232,6 +234,15 @@ GOOD[model.HOST].update(
         "audit_declared": (AuditWatch("/good", "wa", recursive=True),),
         "volume_links": (),
         "kernel": "6.12.0",
+        # A host that has all that holes need, and nothing that makes them less.
+        "internal_networks": ("back",),
+        "encrypted_networks": ("back",),
+        "firewalld": ("/usr/sbin/firewalld",),
+        "containerd_images": True,
+        "all_ids_mapped": False,
+        "data_directories": {"/var/lib/docker": FileFacts("directory", 0o710, 0, 0, "root", "root")},
+        "open_data": (),
+        "kernel_crypto": ("the package of the kernel 6.12.0 has the fix",),
     }
 )
 

@@ -8,7 +8,10 @@ import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import addresses
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:2375", "[::]:2375", ":2375", ":::2375", "*:2375", "0.0.0.0", "::", "[::]", "", "[::ffff:0.0.0.0]:80"])
+@pytest.mark.parametrize(
+    "address",
+    ["0.0.0.0:2375", "[::]:2375", ":2375", ":::2375", "*:2375", "0.0.0.0", "::", "[::]", "", "[::ffff:0.0.0.0]:80", "[::0]:80", "[0:0:0:0:0:0:0:0]:80"],
+)
 def test_every_address(address):
     assert addresses.is_wildcard(address) and not addresses.is_loopback(address)
 
@@ -18,7 +21,10 @@ def test_loopback(address):
     assert addresses.is_loopback(address) and not addresses.is_wildcard(address)
 
 
-@pytest.mark.parametrize("address", ["10.0.0.1:2376", "[fd00::1]:2376", "fd00::1", "host.example.com:80", "10.0.0.1", "localhost.example.com"])
+@pytest.mark.parametrize(
+    "address",
+    ["10.0.0.1:2376", "[fd00::1]:2376", "fd00::1", "host.example.com:80", "10.0.0.1", "localhost.example.com", "127.example.com:5000", "127.0.0.1.example.com"],
+)
 def test_one_address(address):
     assert not addresses.is_wildcard(address) and not addresses.is_loopback(address)
 

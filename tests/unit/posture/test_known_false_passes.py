@@ -11,6 +11,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture import att
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import inspect
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.rules import (
     escapes,
+    images,
     isolation,
     limits,
     mounts,
@@ -138,6 +139,47 @@ def test_a_volume_that_is_a_host_directory_is_seen():
 def test_the_api_socket_under_another_name_is_seen(path):
     # docker-bench 5.32 looks for docker.sock in the text.
     assert status("api-socket-not-mounted", mounts=(Mount("bind", path, "/x", True, host_path=path),)) == model.FAIL
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/proc/self/../self/fd/7/../../..", "/tmp/../proc/self/fd/7/../..", "/proc/1/root/proc/self/fd/8", "/proc/self/task/7/fd/8/..", "/dev/../dev/fd/9/.."],
+)
+def test_a_working_directory_that_passes_through_a_descriptor_is_seen(path):
+    # The kernel is in the host's directory before it goes up; the whole path comes to something harmless.
+    assert inspected("working-directory-in-the-image", config__WorkingDir=path).status == model.FAIL
+    assert images.leads_to_descriptors(path)
+
+
+@pytest.mark.parametrize("path", ["/proc/self", "/srv/../proc/selfish/fd/3", "/fd/../proc", "/" + "a/" * 5000, "../" * 5000, ""])
+def test_other_working_directories_are_none(path):
+    assert not images.leads_to_descriptors(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/proc/1/root", "/proc/self/root/", "/proc/1/root/run", "/proc/self/root/proc/1/root/run/docker.sock", "/proc/1/task/1/root/var/run"]
+)
+def test_a_way_round_by_proc_leads_to_the_same_place(path):
+    mount = Mount("bind", path, "/x", host_path=path)
+    assert status("api-socket-not-mounted", mounts=(mount,)) == model.FAIL
+
+
+@pytest.mark.parametrize("path", ["/proc/1", "/proc/self/cwd", "/proc/1/root", "/proc/4711/environ"])
+def test_a_process_of_the_host_is_no_ordinary_directory(path):
+    mount = Mount("bind", path, "/x", read_only=True, host_path=path)
+    failed = {rule for rule in ("mounts-no-kernel-interfaces", "mounts-no-sensitive-directories") if status(rule, mounts=(mount,)) == model.FAIL}
+    assert failed, path
+
+
+@pytest.mark.parametrize("path", ["/run/user/1000", "/run/user", "/run/user/1000/podman"])
+def test_a_directory_of_a_user_counts_as_a_socket_where_nobody_looked_only(path):
+    unseen = {"Type": "bind", "Source": path, "Destination": "/x", "RW": True, "Propagation": "rprivate"}
+    seen = examples.place(path, sockets=("/run/user/1000/podman/podman.sock",))
+    assert inspected("api-socket-not-mounted", top__Mounts=[unseen], places={}).status == model.FAIL
+    assert inspected("api-socket-not-mounted", top__Mounts=[unseen], places={"/x": seen}).status == model.FAIL
+    # It fails as a directory all the same: the user's systemd and keys are there.
+    assert inspected("api-socket-not-mounted", top__Mounts=[unseen], places={"/x": examples.place(path)}).status == model.PASS
+    assert inspected("mounts-no-sensitive-directories", top__Mounts=[unseen], places={"/x": examples.place(path)}).status == model.FAIL
 
 
 def test_a_socket_behind_a_link_is_seen():

@@ -24,7 +24,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose.tr
 
 _PAIRS = ("annotations", "environment", "labels", "sysctls")
 _BUILD_PAIRS = ("args", "labels", "additional_contexts")
-_TEXTS = ("dns", "dns_opt", "dns_search", "label_file", "tmpfs")
+_TEXTS = ("dns", "dns_opt", "dns_search", "tmpfs")
 _LISTS = (
     "cap_add cap_drop security_opt group_add device_cgroup_rules volumes_from external_links expose links profiles post_start pre_start pre_stop"
 ).split()
@@ -201,6 +201,10 @@ def _env_file(node: Node, place: str, places: Places, _budget: Budget) -> Node:
     return node.with_value(items)
 
 
+def _label_file(node: Node, _place: str, places: Places, _budget: Budget) -> Node:
+    return node.with_value([item.with_value(places.file(text_of(item))) for item in _texts(node).value])
+
+
 def _file_mounts(node: Node, place: str, _places: Places, _budget: Budget) -> Node:
     return node.with_value(
         [item if isinstance(item.value, dict) else item.with_value({"source": item.with_value(text_of(item))}) for item in _want(node, list, place).value]
@@ -293,6 +297,7 @@ _SPECIAL: dict[str, t.Callable[[Node, str, Places, Budget], Node]] = {
     "env_file": _env_file,
     "extends": _extends,
     "gpus": _gpus,
+    "label_file": _label_file,
     "models": _names,
     "networks": _names,
     "ports": _ports,

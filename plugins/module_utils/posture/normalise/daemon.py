@@ -170,7 +170,7 @@ def _of_info(engine: EngineLook, about: EngineFacts) -> dict[str, Found]:
         "live_restore": read(info, "LiveRestoreEnabled", INFO, bool),
         "experimental": read(info, "ExperimentalBuild", INFO, bool),
         "storage_driver": read(info, "Driver", INFO, str),
-        "image_store": values.changed(read(info, "Driver", INFO, str), lambda driver: f"containerd, {driver}" if _uses_containerd(info) else driver),
+        "image_store": values.changed(read(info, "Driver", INFO, str), lambda driver: f"containerd, {driver}" if uses_containerd(info) else driver),
         "swarm_active": values.changed(read(info, "Swarm/LocalNodeState", INFO, str, "inactive"), lambda state: state not in ("", "inactive")),
         "authorization_plugins_live": values.changed(read(info, "Plugins/Authorization", INFO, (list, tuple), ()), texts),
         "runtimes": values.changed(read(info, "Runtimes", INFO, dict), _paths),
@@ -187,7 +187,8 @@ def _network(name: str) -> str:
     return f"[{address}]" if address.count(":") > 1 else address
 
 
-def _uses_containerd(info: t.Mapping[str, t.Any]) -> bool:
+def uses_containerd(info: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether containerd keeps the images and layers of an engine, by its answer to /info."""
     return daemon_info.uses_containerd({"DriverStatus": _pairs(info.get("DriverStatus"))})
 
 

@@ -88,10 +88,22 @@ def _volume(volume: Json, users: t.Mapping[str, tuple[str, ...]] | str, links: F
         "device_type": values.changed(options, lambda found: text(found.get("type")).lower()),
         # Options that hold a password are there by name only.
         "options": values.changed(given, lambda parts: tuple(part if "pass" not in part.lower() else part.partition("=")[0] for part in parts)),
+        "secret_names": values.changed(options, _secret_names),
         "data_is_link": linked if text(volume.get("Driver")) in ("", "local") else Fact(False, f"{source}: another driver keeps its data elsewhere"),
         "users": Unknown(users, "GET /containers/json") if isinstance(users, str) else Fact(users.get(name, ()), "GET /containers/json"),
     }
     return Subject(model.VOLUME, name, facts, {"id": name, "labels": _labels(volume)})
+
+
+def _secret_names(options: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """Return the options, and of a list of mount options the parts, that hold a secret; a collector has taken the values out."""
+    found: dict[str, None] = {}
+    for name, value in options.items():
+        parts = [part.strip().partition("=") for part in text(value).split(",")]
+        inside = [f"{name}: {key}" for key, equals, rest in parts if equals and secrets.is_secret(key, rest)]
+        whole = not inside and secrets.is_secret(str(name), text(value))
+        found.update(dict.fromkeys([str(name)] if whole else inside))
+    return tuple(found)
 
 
 def _device(options: t.Mapping[str, t.Any]) -> str:

@@ -56,6 +56,7 @@ class _Service:
         self.networks = networks
         self.defaults = mapping(mapping(mapping(engine.swarm).get("Spec")).get("TaskDefaults"))
         self.networks_error = engine.errors.get("networks", "")
+        self.volumes = {text(mapping(volume).get("Name")): mapping(mapping(volume).get("Options")) for volume in engine.volumes}
         self.answer = mapping(service)
         self.spec = mapping(self.answer.get("Spec"))
         self.task = mapping(self.spec.get("TaskTemplate"))
@@ -317,7 +318,7 @@ class _Service:
         listed = self._read("Mounts", (list, tuple), ())
         if isinstance(listed, Unknown):
             return listed
-        found = [_mount(entry) for entry in rows(listed.value)]
+        found = [_mount(entry, self.volumes) for entry in rows(listed.value)]
         for part in ("Secrets", "Configs"):
             for entry in rows(self.container.get(part)):
                 target = text(mapping(entry.get("File")).get("Name"))
@@ -395,6 +396,7 @@ class _Service:
                 names += [f"label {name}" for name, value in mapping(labels).items() if secrets.is_secret(str(name), value)]
             for command in ("Command", "Args"):
                 names += secrets.argument_secrets(self.container.get(command))
+            names += [f"healthcheck {name}" for name in secrets.argument_secrets(mapping(self.container.get("Healthcheck")).get("Test"))]
             found = Fact(tuple(dict.fromkeys(names)), f"{env.source}, Labels, Command and Args (values were withheld)")
         hosts = [entry.partition("=")[2] for entry in (env.value if isinstance(env, Fact) else ()) if entry.startswith("DOCKER_HOST=")]
         directory = self._read("Dir", str, "")
@@ -407,13 +409,24 @@ class _Service:
         }
 
 
-def _mount(entry: t.Mapping[str, t.Any]) -> Mount:
+def _mount(entry: t.Mapping[str, t.Any], volumes: t.Mapping[str, t.Mapping[str, t.Any]]) -> Mount:
+    """Return a mount of a definition.
+
+    Args:
+        volumes: the options of the volumes of this node, by name: a task here gets the volume that is there, whatever the definition says.
+    """
     kind = text(entry.get("Type")) or "volume"
     source, target = text(entry.get("Source")), text(entry.get("Target"))
     host_path = source if kind == "bind" else ""
     if kind == "volume":
-        options = mapping(mapping(mapping(entry.get("VolumeOptions")).get("DriverConfig")).get("Options"))
-        device = text(options.get("device"))
-        host_path = device if device.startswith("/") and text(options.get("type")) in ("", "none", "bind") else ""
+        own = mapping(mapping(mapping(entry.get("VolumeOptions")).get("DriverConfig")).get("Options"))
+        host_path = _device(volumes.get(source, {})) or _device(own)
     propagation = text(mapping(entry.get("BindOptions")).get("Propagation"))
     return Mount(kind, source, target, entry.get("ReadOnly") is True, propagation, host_path)
+
+
+def _device(options: t.Mapping[str, t.Any]) -> str:
+    """Return the directory of the host that options of a volume name, empty for none."""
+    device = text(options.get("device"))
+    bound = text(options.get("type")).lower() in ("", "none", "bind") or "bind" in text(options.get("o")).split(",")
+    return device if device.startswith("/") and bound else ""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import versions
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import model, severity, vocabulary
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import Fact, Subject, Unknown
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import daemon as of_daemon
@@ -30,6 +31,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.snapshot i
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.vocabulary import FileFacts
 
 DOCKER = "docker"
+# moby/profiles seccomp v0.2.1: the engine's own profile closes AF_ALG from here on.
+_CLOSES_CRYPTO = "29.4.2"
 HOST_NAME = "the host"
 DAEMON_NAME = "dockerd"
 #: Names of subjects that stand for those that could not be listed.
@@ -137,7 +140,29 @@ def _known_first(engine: EngineLook, daemon: DaemonLook, policy: Policy, host_fa
         components = {*map(str, mapping(backports.value)), *policy.mended}
         both = {name: (*tuple(mapping(backports.value).get(name) or ()), *policy.mended.get(name, ())) for name in sorted(components)}
         found["package_backports"] = Fact(both, f"{backports.source} and the policy")
+    found["open_data"] = _open_data(found.get("data_directories"))
+    found["kernel_crypto"] = _kernel_crypto(engine, found.get("kernel_crypto"))
     return found
+
+
+def _kernel_crypto(engine: EngineLook, of_host: Found | None) -> Found:
+    """Return what keeps containers from the kernel's crypto: the engine's own profile of newer releases, or what the host has."""
+    options = engine.info.get("SecurityOptions")
+    own = [option for option in options if option == "name=seccomp,profile=builtin"] if isinstance(options, (list, tuple)) else []
+    release = of_daemon.release(text(engine.version.get("Version")))
+    if own and release is not None and versions.within(release, _CLOSES_CRYPTO):
+        return Fact((f"the seccomp profile of Docker {release}",), f"{of_daemon.INFO} /SecurityOptions, {of_daemon.VERSION}")
+    return of_host or Unknown("the kernel was not looked at", "uname")
+
+
+def _open_data(directories: Found | None) -> Found:
+    """Return which of the directories that hold the data of containers others enter."""
+    if not isinstance(directories, Fact):
+        return directories or Unknown("the directories of the engine's data were not looked at", "stat")
+    known = {path: facts for path, facts in mapping(directories.value).items() if isinstance(facts, FileFacts) and facts.kind == "directory"}
+    if len(known) < len(directories.value):
+        return Unknown("the directories of the engine's data could not all be looked at", directories.source)
+    return directories._replace(value=tuple(path for path, facts in known.items() if facts.mode & 0o007))
 
 
 def _host(engine: EngineLook, daemon: DaemonLook, policy: Policy) -> dict[str, Found]:
@@ -154,6 +179,11 @@ def _host(engine: EngineLook, daemon: DaemonLook, policy: Policy) -> dict[str, F
         found["engine_version"] = Unknown(silence, of_daemon.VERSION)
         return found
     found["engine_version"] = read(engine.version, "Version", of_daemon.VERSION, str)
+    found.update(_of_networks(engine))
+    found["all_ids_mapped"] = _all_ids_mapped(engine)
+    status = engine.info.get("DriverStatus")
+    if isinstance(status, (list, tuple)):
+        found["containerd_images"] = Fact(of_daemon.uses_containerd(engine.info), f"{of_daemon.INFO} /DriverStatus")
     for component in rows(engine.version.get("Components")):
         if text(component.get("Name")) == "containerd" and text(component.get("Version")):
             found["containerd_version"] = Fact(text(component["Version"]), f"{of_daemon.VERSION} /Components containerd")
@@ -161,6 +191,41 @@ def _host(engine: EngineLook, daemon: DaemonLook, policy: Policy) -> dict[str, F
     if version is not None:
         found["cgroup_version"] = Fact(version, f"{of_daemon.INFO} /CgroupVersion")
     return found
+
+
+def _of_networks(engine: EngineLook) -> dict[str, Found]:
+    """Return the networks of the kinds that holes need. A node that is no manager sees those of the swarm only where it uses them."""
+    source = "GET /networks"
+    if "networks" in engine.errors or not engine.networks:
+        unknown = Unknown(f"networks could not be listed: {engine.errors.get('networks', 'there is none in the answer')}", source)
+        return {"internal_networks": unknown, "encrypted_networks": unknown}
+    networks = [mapping(network) for network in engine.networks]
+    internal = tuple(
+        text(network.get("Name")) for network in networks if network.get("Internal") is not False and text(network.get("Driver")) not in ("host", "null")
+    )
+    encrypted = tuple(text(network.get("Name")) for network in networks if "encrypted" in mapping(network.get("Options")))
+    swarm = mapping(engine.info.get("Swarm"))
+    found: Found = Fact(encrypted, f"{source} and {of_daemon.INFO} /Swarm")
+    if text(swarm.get("LocalNodeState")) != "inactive" and swarm.get("ControlAvailable") is not True:
+        found = Unknown("only managers see all networks of a swarm", source)
+    return {"internal_networks": Fact(internal, source), "encrypted_networks": found}
+
+
+def _all_ids_mapped(engine: EngineLook) -> Found:
+    """Return whether root of every container is nobody on the host: the daemon maps ids, and no container has those of the host."""
+    source = f"{of_daemon.INFO} /SecurityOptions, HostConfig/UsernsMode of all containers"
+    options = engine.info.get("SecurityOptions")
+    if not isinstance(options, (list, tuple)):
+        return Unknown("the engine does not say it", source)
+    named = {part for option in options if isinstance(option, str) for part in option.split(",")}
+    if "name=rootless" in named:
+        return Fact(True, f"{of_daemon.INFO} /SecurityOptions name=rootless")
+    if "name=userns" not in named:
+        return Fact(False, source)
+    if "containers" in engine.errors or any(look.error for look in engine.containers):
+        return Unknown("not every container could be looked at", source)
+    modes = [mapping(mapping(look.inspect).get("HostConfig")).get("UsernsMode") for look in engine.containers]
+    return Fact(all(mode == "" for mode in modes), source)
 
 
 def _plugins(engine: EngineLook, daemon: DaemonLook) -> Found:

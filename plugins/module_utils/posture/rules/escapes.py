@@ -21,6 +21,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.checks imp
     is_value,
     no_items,
     passed,
+    place,
     shown,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import (
@@ -51,6 +52,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.vocabulary
 SOCKET_NAMES = frozenset(
     "docker.sock containerd.sock containerd.sock.ttrpc podman.sock crio.sock buildkitd.sock dockershim.sock cri-dockerd.sock nri.sock".split()
 )
+# Docker Desktop has its API there; the path has slashes or backslashes.
+_PIPE = re.compile(r"[/\\]{2}[.?][/\\]pipe[/\\]docker_engine\w*", re.IGNORECASE)
 SOCKET_PLACES = (
     "/run/docker.sock",
     "/run/containerd/containerd.sock",
@@ -61,7 +64,9 @@ SOCKET_PLACES = (
     "/run/k3s/containerd/containerd.sock",
     "/run/user/0/docker.sock",
 )
+_HOST_ROOT = re.compile(r"(?:/proc/(?:1|self|thread-self)(?:/task/[0-9]+)?/root(?=/|$))+")
 _USER_RUNTIME = re.compile(r"/run/user/[0-9]+(?:/podman|/buildkit|/docker)?")
+_DEEPEST = 32
 _DESCRIPTORS = re.compile(r"/proc/(?:self|thread-self|[0-9]+)(?:/task/[0-9]+)?/fd(?:/|$)|/dev/fd(?:/|$)|/dev/std(?:in|out|err)(?:/|$)")
 
 # Devices by what they are. The rest is a part of the host that somebody chose to give away.
@@ -78,9 +83,29 @@ _ORDINARY_TARGETS = ("/dev/shm", "/dev/mqueue", "/dev/hugepages")
 
 
 def normal(path: str) -> str:
-    """Return a path of the host without dots and doubled slashes, and with /run for /var/run."""
+    """Return a path of the host without dots and doubled slashes, with /run for /var/run, and without ways round by /proc."""
     path = posixpath.normpath("/" + path.lstrip("/")) if path.startswith("/") else posixpath.normpath(path) if path else ""
+    if path.startswith("/proc/"):
+        # What dockerd or process 1 calls its root is the host's, however often.
+        path = _HOST_ROOT.sub("", path) or "/"
     return path[4:] if path == "/var/run" or path.startswith("/var/run/") else path
+
+
+def leads_to_descriptors(path: str) -> bool:
+    """Tell whether a working directory is, or passes through, an open file of the process that makes the container.
+
+    The kernel follows each part before it goes up again, so no part may lead there, whatever the whole comes to.
+    """
+    walked: list[str] = []
+    for part in path[:4096].split("/"):
+        if part == "..":
+            walked = walked[:-1]
+        elif part not in ("", "."):
+            walked.append(part)
+            # Deeper than this nothing is one, while somebody may write a path without end.
+            if len(walked) <= _DEEPEST and _DESCRIPTORS.match(normal("/" + "/".join(walked))):
+                return True
+    return False
 
 
 def sockets_through(mount: Mount) -> tuple[str, ...]:
@@ -88,11 +113,15 @@ def sockets_through(mount: Mount) -> tuple[str, ...]:
     if mount.sockets:
         return mount.sockets
     found: dict[str, None] = {}
+    if mount.kind in ("bind", "npipe") and len(mount.source) < 100 and _PIPE.fullmatch(mount.source):
+        found[mount.source] = None
     for path in {normal(mount.source) if mount.kind == "bind" else "", normal(mount.host_path)} - {""}:
         if path.rpartition("/")[2] in SOCKET_NAMES:
             found[path] = None
         elif _USER_RUNTIME.fullmatch(path) or path == "/run/user":
-            found[f"{path}: sockets of a user's engine"] = None
+            # Most users run no engine: where somebody looked and saw none, the directory counts with other directories.
+            if not mount.looked:
+                found[f"{path}: sockets of a user's engine"] = None
         else:
             below = "/" if path == "/" else path + "/"
             found.update(dict.fromkeys(place for place in SOCKET_PLACES if place.startswith(below)))
@@ -167,7 +196,7 @@ def _no_device_rules(subject: Subject) -> Outcome:
     capabilities = subject.known("capabilities")
     mknod = capabilities is None or "MKNOD" in capabilities
     reach = _worst({_rule_reach(rule, mknod) for rule in fact.value})
-    found = tuple(evidence(fact, "none", f"{rule} with MKNOD" if mknod else rule) for rule in fact.value)
+    found = tuple(Evidence(fact.source, shown(f"{rule} with MKNOD" if mknod else rule), "none", *place(fact, rule)) for rule in fact.value)
     return Outcome(FAIL, found, "with MKNOD, a default capability, it makes the device's file itself" if mknod else "", reach)
 
 
@@ -301,10 +330,7 @@ def _no_api_address(subject: Subject) -> Outcome:
 def _working_directory(subject: Subject) -> Outcome:
     fact = subject.fact("working_dir")
     expected = "a directory of the image"
-    path = normal(fact.value)
-    # Both as written and as it resolves: the kernel follows links before dots.
-    bad = _DESCRIPTORS.match(path) or _DESCRIPTORS.search(fact.value.replace("//", "/"))
-    return (failed if bad else passed)(fact, expected)
+    return (failed if leads_to_descriptors(fact.value) else passed)(fact, expected)
 
 
 def _ordinary_target(mount: Mount) -> str:
@@ -331,7 +357,7 @@ RULES = (
         check=_no_sys_admin,
         attacker=FROM_CONTAINER,
         reach=HOST_PART,
-        remedy="Drop SYS_ADMIN; for FUSE, mount on the host and share the mount, for tracing run the tool on the host.",
+        remedy="Remove SYS_ADMIN from `cap_add`; for FUSE, mount on the host and share the mount, for tracing run the tool on the host.",
         blast=RECREATE,
         cis_1_6=("5.4",),
         cis_1_8=("5.4",),
@@ -346,7 +372,7 @@ RULES = (
         check=_no_tracing_of_the_host,
         attacker=FROM_CONTAINER,
         reach=HOST_ROOT,
-        remedy="Remove `pid: host` or SYS_PTRACE, and debug from the host.",
+        remedy="Remove `pid: host`, or SYS_PTRACE from `cap_add`, and debug from the host.",
         blast=RECREATE,
         cis_1_6=("5.4", "5.16"),
         cis_1_8=("5.4", "5.16"),
@@ -361,7 +387,7 @@ RULES = (
         check=_no_net_capabilities_on_the_host,
         attacker=FROM_CONTAINER,
         reach=HOST_PART,
-        remedy="Use a network of its own, or drop NET_ADMIN and NET_RAW.",
+        remedy="Remove `network_mode: host`, or NET_ADMIN from `cap_add` and add NET_RAW to `cap_drop`.",
         blast=RECREATE,
         cis_1_6=("5.4", "5.10"),
         cis_1_8=("5.4", "5.10"),
@@ -376,7 +402,7 @@ RULES = (
         check=_without("DAC_READ_SEARCH", HOST_ROOT),
         attacker=FROM_CONTAINER,
         reach=HOST_ROOT,
-        remedy="Drop DAC_READ_SEARCH; backups read volumes as the user who owns the files.",
+        remedy="Remove DAC_READ_SEARCH from `cap_add`; backups read volumes as the user who owns the files.",
         blast=RECREATE,
         cis_1_6=("5.4",),
         cis_1_8=("5.4",),
@@ -391,7 +417,7 @@ RULES = (
         check=_without("SYS_MODULE", HOST_ROOT),
         attacker=FROM_CONTAINER,
         reach=HOST_ROOT,
-        remedy="Drop SYS_MODULE, and load the modules on the host with modules-load.d.",
+        remedy="Remove SYS_MODULE from `cap_add`, and load the modules on the host with modules-load.d.",
         blast=RECREATE,
         cis_1_6=("5.4",),
         cis_1_8=("5.4",),
@@ -406,7 +432,7 @@ RULES = (
         check=_without("SYS_RAWIO"),
         attacker=FROM_CONTAINER,
         reach=HOST_PART,
-        remedy="Drop SYS_RAWIO, and read the state of disks with a tool on the host.",
+        remedy="Remove SYS_RAWIO from `cap_add`, and read the state of disks with a tool on the host.",
         blast=RECREATE,
         cis_1_6=("5.4",),
         cis_1_8=("5.4",),
@@ -434,7 +460,7 @@ RULES = (
         check=_no_bound_devices,
         attacker=FROM_CONTAINER,
         reach=HOST_PART,
-        remedy="Remove the mount, and use `devices` for the single device that the program needs.",
+        remedy="Remove the entry from `volumes`, and use `devices` for the single device that the program needs.",
         blast=RECREATE,
         cis_1_6=("5.18",),
         cis_1_8=("5.18",),
@@ -462,7 +488,8 @@ RULES = (
         check=is_empty("device_requests"),
         attacker=FROM_CONTAINER,
         reach=DEFENCE,
-        remedy="Remove the request where no accelerator is needed, and keep the files of CDI writable for root only.",
+        remedy="Remove `gpus`, or the request from `devices` or `deploy.resources.reservations.devices`, where no accelerator is needed, and keep "
+        "the files of CDI writable for root only.",
         blast=RECREATE,
         cis_1_6=("5.18",),
         cis_1_8=("5.18",),
@@ -476,7 +503,7 @@ RULES = (
         check=_kernel_files_masked,
         attacker=FROM_CONTAINER,
         reach=HOST_PART,
-        remedy="Remove `systempaths=unconfined`, or create the container again so that it gets the list of the engine's release.",
+        remedy="Remove `systempaths=unconfined` from `security_opt`, or create the container again so that it gets the list of the engine's release.",
         blast=RECREATE,
         references=("GHSA-6fw5-f8r9-fgfm", "GHSA-jq35-85cj-fj4p"),
         tempered_by=(USERNS, ROOTLESS),
@@ -489,7 +516,7 @@ RULES = (
         check=_kernel_files_read_only,
         attacker=FROM_CONTAINER,
         reach=HOST_PART,
-        remedy="Remove `systempaths=unconfined`, and set what the program needs with `sysctls`.",
+        remedy="Remove `systempaths=unconfined` from `security_opt`, and set what the program needs with `sysctls`.",
         blast=RECREATE,
         references=("ATT&CK T1611", "CVE-2025-31133"),
         tempered_by=(USERNS, ROOTLESS),
@@ -515,7 +542,7 @@ RULES = (
         check=_no_release_agent,
         attacker=FROM_CONTAINER,
         reach=HOST_ROOT,
-        remedy="Drop SYS_ADMIN, and start the host with cgroup v2.",
+        remedy="Remove SYS_ADMIN from `cap_add`, and start the host with cgroup v2.",
         blast=RECREATE,
         references=("CVE-2022-0492", "ATT&CK T1611"),
         tempered_by=(ROOTLESS,),
@@ -528,7 +555,7 @@ RULES = (
         check=_no_api_socket,
         attacker=FROM_CONTAINER,
         reach=HOST_ROOT,
-        remedy="Remove the mount; a proxy that lets single read-only calls through serves dashboards and collectors.",
+        remedy="Remove the entry from `volumes`; a proxy that lets single read-only calls through serves dashboards and collectors.",
         blast=RECREATE,
         cis_1_6=("5.32",),
         cis_1_8=("5.32",),
@@ -572,7 +599,7 @@ RULES = (
         check=_no_api_address,
         attacker=FROM_CONTAINER,
         reach=HOST_PART,
-        remedy="Remove DOCKER_HOST, or lead it to a proxy that lets only the calls through that the program needs.",
+        remedy="Remove DOCKER_HOST from `environment` and `env_file`, or lead it to a proxy that lets only the calls through that the program needs.",
         blast=RECREATE,
         cis_1_6=("5.32",),
         cis_1_8=("5.32",),
@@ -586,7 +613,7 @@ RULES = (
         check=_working_directory,
         attacker=FROM_DEPLOYER,
         reach=HOST_ROOT,
-        remedy="Set a directory of the image as working directory, and do not run the image before you know who wrote this.",
+        remedy="Set `working_dir` to a directory of the image, and do not run the image before you know who wrote this.",
         blast=RECREATE,
         references=("CVE-2024-21626", "GHSA-xr7r-f8xq-vfvv"),
     ),
@@ -598,7 +625,7 @@ RULES = (
         check=no_items("mounts", _ordinary_target, "targets outside of /proc, /sys and /dev"),
         attacker=FROM_DEPLOYER,
         reach=HOST_PART,
-        remedy="Mount to another directory and point the program there.",
+        remedy="Give the entry of `volumes` or `tmpfs` another target, and point the program there.",
         blast=RECREATE,
         references=("CVE-2025-31133", "CVE-2025-52565", "CVE-2025-52881"),
     ),

@@ -11,6 +11,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.checks imp
     evidence,
     failed,
     is_empty,
+    is_set,
     not_applicable,
     passed,
 )
@@ -35,6 +36,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.severity i
     HOST_ROOT,
     MIGRATION,
     NOTHING,
+    REBOOT,
     RESTART,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.vocabulary import FileFacts
@@ -102,6 +104,27 @@ def _changeable(facts: FileFacts, owners: tuple[int, ...]) -> list[str]:
     if facts.weak_parent:
         faults.append(f"{facts.weak_parent} can be changed by others")
     return faults
+
+
+def _data_is_closed(subject: Subject) -> Outcome:
+    fact = subject.fact("data_directories")
+    owners = subject.value("daemon_owners")
+    expected = "root's, writable for nobody else, and nothing for others, such as 0710"
+    wrong, unseen = [], ""
+    for path, facts in sorted(fact.value.items()):
+        if not isinstance(facts, FileFacts) or facts.kind != "directory":
+            unseen = unseen or (facts if isinstance(facts, str) else f"{path} is no directory")
+            continue
+        faults = _changeable(facts, owners)
+        if facts.mode & 0o005:
+            faults.append("others enter it")
+        if faults:
+            wrong.append(Evidence(fact.source, f"{path}, {facts.owner}:{facts.group} {facts.mode:04o}: {'; '.join(faults)}", expected))
+    if wrong:
+        return Outcome(FAIL, tuple(wrong))
+    if unseen:
+        raise NotKnown(unseen, fact.source)
+    return passed(fact, expected, ", ".join(f"{path} {facts.mode:04o}" for path, facts in sorted(fact.value.items())))
 
 
 def _no_loopback_routes(subject: Subject) -> Outcome:
@@ -175,6 +198,18 @@ RULES = (
         references=("ATT&CK T1574",),
     ),
     Rule(
+        id="docker-data-closed-to-others",
+        title="Accounts of the host do not enter the filesystems of containers",
+        why="Files of containers keep their modes: whoever enters finds programs with setuid that a container made, and changes what is open to all in it.",
+        applies_to=(HOST,),
+        check=_data_is_closed,
+        attacker=FROM_HOST,
+        reach=HOST_PART,
+        remedy="Take the bits of others away (chmod 0710); the engine and containerd do so when they start, in releases that have the fix.",
+        blast=NOTHING,
+        references=("CVE-2021-41091", "CVE-2024-25621"),
+    ),
+    Rule(
         id="no-registry-passwords",
         title="No client keeps a password of a registry in plain text",
         why="Whoever reads the file, or a backup of it, can pull private images, and often push others in their place.",
@@ -197,6 +232,18 @@ RULES = (
         remedy="Set net.ipv4.conf.*.route_localnet to 0 for all interfaces but the bridges for which Docker sets it.",
         blast=NOTHING,
         references=("CVE-2020-8558",),
+    ),
+    Rule(
+        id="kernel-crypto-out-of-reach",
+        title="Containers do not reach the hole in the kernel's crypto",
+        why="By sockets of the family AF_ALG any user of a container changes files that the kernel has in memory, also those of the host and of neighbours.",
+        applies_to=(HOST,),
+        check=is_set("kernel_crypto", "a kernel that has the fix, modules that are never loaded, or an engine from 29.4.2 on with its own seccomp profile"),
+        attacker=FROM_CONTAINER,
+        reach=HOST_PART,
+        remedy="Upgrade the kernel and reboot; until then write `install algif_aead /bin/false` to a file in /etc/modprobe.d, and remove the module.",
+        blast=REBOOT,
+        references=("CVE-2026-31431", "ATT&CK T1611"),
     ),
     Rule(
         id="links-are-protected",

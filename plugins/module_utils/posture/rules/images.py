@@ -21,6 +21,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.checks imp
     shown,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import (
+    COMPOSE_SERVICE,
     DAEMON,
     FAIL,
     IMAGE,
@@ -31,6 +32,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model impo
     Subject,
     Unknown,
 )
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.rules.escapes import leads_to_descriptors
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.severity import (
     CONTAINER_ROOT,
     DATA,
@@ -60,20 +62,6 @@ _PACKAGES = frozenset("install reinstall add upgrade dist-upgrade full-upgrade g
 _REMOTE = ("http://", "https://", "ftp://", "git://", "git@", "ssh://")
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar.lz", ".tar.lzma")
 _BUILT_BY_LEGACY = ("file:", "dir:", "multi:")
-# runc before 1.1.12 had files of the host open here while it entered a container.
-_DESCRIPTORS = re.compile(r"/+proc/+(?:self|thread-self|\d+)(?:/+task/+\d+)?/+fd(?:/|$)|/+dev/+fd(?:/|$)")
-
-
-def leads_to_descriptors(path: str) -> bool:
-    """Tell whether a working directory is an open file of the process that makes the container (CVE-2024-21626)."""
-    parts: list[str] = []
-    for part in path[:4096].split("/"):
-        if part == "..":
-            parts = parts[:-1]
-        elif part not in ("", "."):
-            parts.append(part)
-    # As it is written, too: the kernel follows the link before it goes up again.
-    return _DESCRIPTORS.match("/" + "/".join(parts)) is not None or _DESCRIPTORS.match(path) is not None
 
 
 def instruction(text: str) -> tuple[str, str]:
@@ -167,8 +155,14 @@ def _registry(subject: Subject) -> Outcome:
     trusted = subject.fact("trusted_registries")
     if not trusted.value:
         return not_applicable("nobody decided which registries are trusted; say it in the policy")
+    expected = f"from {shown(trusted.value)}"
+    if subject.kind == COMPOSE_SERVICE:
+        image = subject.fact("image")
+        if not image.value:
+            return not_applicable("it names no image, so it runs the one that it builds")
+        return (passed if _trusted(image.value, trusted.value) else failed)(image, expected)
     fact = subject.fact("references")
-    names, expected = fact.value or subject.value("digests"), f"from {shown(trusted.value)}"
+    names = fact.value or subject.value("digests")
     if not names:
         return failed(fact, expected, "no name and no digest", "nothing tells where it comes from")
     foreign = tuple(name for name in names if not _trusted(name, trusted.value))
@@ -241,11 +235,11 @@ RULES = (
         id="image-from-trusted-registry",
         title="The image comes from a registry that is trusted",
         why="Whoever publishes an image decides what runs in its containers, with their data.",
-        applies_to=(IMAGE,),
+        applies_to=(IMAGE, COMPOSE_SERVICE),
         check=_registry,
         attacker=FROM_DEPLOYER,
         reach=DATA,
-        remedy="Use an image of a trusted registry, or mirror this one there after it was looked at.",
+        remedy="Name an `image` of a trusted registry, or mirror this one there after it was looked at.",
         blast=REBUILD,
         variable="docker_audit_policy",
         cis_1_6=("4.2",),

@@ -8,7 +8,6 @@ PRIVATE to the collection: no stability is promised to other users.
 from __future__ import annotations
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.checks import (
-    evidence,
     failed,
     is_empty,
     is_not,
@@ -16,6 +15,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.checks imp
     is_value,
     not_applicable,
     passed,
+    place,
+    shown,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import (
     COMPOSE_SERVICE,
@@ -23,6 +24,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model impo
     FAIL,
     SWARM_SERVICE,
     WORKLOADS,
+    Evidence,
     Outcome,
     Rule,
     Subject,
@@ -94,21 +96,21 @@ def _oom_order(subject: Subject) -> Outcome:
 def _kernel_settings(subject: Subject) -> Outcome:
     fact = subject.fact("sysctls")
     expected = "settings of its own namespaces that weaken nothing"
-    bad = []
+    bad: list[tuple[str, str]] = []
     reach = HYGIENE
     for name, value in fact.value:
         if not name.startswith(_NAMESPACED):
-            bad.append(f"{name}={value}, which is the host's")
+            bad.append((name, f"{name}={value}, which is the host's"))
             reach = HOST_PART
         elif name.startswith("net.") and subject.known("network_mode") == "host":
-            bad.append(f"{name}={value} on the host's network")
+            bad.append((name, f"{name}={value} on the host's network"))
             reach = HOST_PART
         elif _WEAKENING.get(name.rpartition(".")[2]) == str(value).strip():
-            bad.append(f"{name}={value}")
+            bad.append((name, f"{name}={value}"))
             reach = DEFENCE if reach == HYGIENE else reach
     if not bad:
         return passed(fact, expected)
-    return Outcome(FAIL, tuple(evidence(fact, expected, text) for text in bad), "", reach)
+    return Outcome(FAIL, tuple(Evidence(fact.source, shown(text), expected, *place(fact, name)) for name, text in bad), "", reach)
 
 
 def _parent_group(subject: Subject) -> Outcome:
@@ -306,7 +308,7 @@ RULES = (
         check=_logs_end,
         attacker=FROM_CONTAINER,
         reach=AVAILABILITY,
-        remedy="Set max-size for the log driver, or use `local`; existing containers must be created again.",
+        remedy="Set `logging.options.max-size`, or `logging.driver: local`; existing containers must be created again.",
         blast=RECREATE,
         variable="docker_daemon_log_opts",
     ),
@@ -318,7 +320,7 @@ RULES = (
         check=is_empty("secret_names"),
         attacker=FROM_HOST,
         reach=DATA,
-        remedy="Hand it over as a secret or a file that the program reads (NAME_FILE), and change it, since it has been seen.",
+        remedy="Hand it over with `secrets`, as a file that the program reads (NAME_FILE), and take it out of here. Change it, since it has been seen.",
         blast=RECREATE,
         references=("OWASP Docker rule 12", "ATT&CK T1552.007"),
     ),
@@ -330,7 +332,7 @@ RULES = (
         check=_image_is_pinned,
         attacker=FROM_DEPLOYER,
         reach=CONTAINER_ROOT,
-        remedy="Name the image with a version and, before a deploy, with its digest: name:version@sha256:...",
+        remedy="Write `image` with a version and, before a deploy, with its digest: name:version@sha256:...",
         blast=RECREATE,
         cis_1_6=("5.28",),
         cis_1_8=("5.28",),

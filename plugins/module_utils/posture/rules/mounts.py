@@ -11,6 +11,7 @@ leads to counts beside the one that it names.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.checks import no_items, passed, shown
@@ -151,6 +152,7 @@ _KERNEL = (
     "/sys/devices",
     "/sys/power",
 )
+_PROCESS = re.compile(r"/proc/(?:self|thread-self|[0-9]+)(?:/|$)")
 _DEEPEST = max(tree.count("/") for tree in _TREES)
 _SHARED = ("shared", "rshared")
 _ORDER = (HOST_ROOT, HOST_PART, DATA, DEFENCE, HYGIENE)
@@ -187,7 +189,9 @@ def sensitivity(path: str, read_only: bool) -> str:
 
 def is_kernel(path: str) -> bool:
     """Tell whether a place holds files through which the kernel takes orders, or is above one that does."""
-    return path in ("/proc", "/proc/sys", "/proc/sys/kernel", "/proc/sys/fs", "/sys", "/sys/kernel", "/sys/fs") or _within(path, _KERNEL)
+    above = ("/proc", "/proc/sys", "/proc/sys/kernel", "/proc/sys/fs", "/sys", "/sys/kernel", "/sys/fs")
+    # A process of the host shows its memory, its variables, and by root and cwd all files that it sees.
+    return path in above or _within(path, _KERNEL) or _PROCESS.match(path) is not None
 
 
 def _within(path: str, parents: t.Iterable[str]) -> bool:
@@ -264,7 +268,7 @@ RULES = (
         check=_no_sensitive_places,
         attacker=FROM_CONTAINER,
         reach=HOST_PART,
-        remedy="Mount the single file that is needed, read-only, or use a volume or a config.",
+        remedy="Mount in `volumes` the single file that is needed, with `:ro`, or use a volume or one of `configs`.",
         blast=RECREATE,
         cis_1_6=("5.6",),
         cis_1_8=("5.6",),
@@ -279,7 +283,7 @@ RULES = (
         check=_no_kernel_places,
         attacker=FROM_CONTAINER,
         reach=HOST_ROOT,
-        remedy="Remove the mount; collectors of metrics read /proc and /sys of the host read-only at another place.",
+        remedy="Remove the entry from `volumes`; collectors of metrics read /proc and /sys of the host read-only at another place.",
         blast=RECREATE,
         cis_1_6=("5.6",),
         cis_1_8=("5.6",),
@@ -294,7 +298,7 @@ RULES = (
         check=no_items("mounts", _spreads, "rprivate or rslave"),
         attacker=FROM_CONTAINER,
         reach=HOST_PART,
-        remedy="Remove `shared` from the mount's options; `rslave` is enough to see what the host mounts later.",
+        remedy="Remove `shared` from the entry of `volumes`, or `bind.propagation`; `rslave` is enough to see what the host mounts later.",
         blast=RECREATE,
         cis_1_6=("5.20",),
         cis_1_8=("5.20",),

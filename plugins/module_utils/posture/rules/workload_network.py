@@ -39,7 +39,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.vocabulary
 # Below it only root may listen (net.ipv4.ip_unprivileged_port_start).
 _FIRST_FREE_PORT = 1024
 # Services that are made for a few known clients: data, queues, shells, consoles and APIs that drive machines.
-_INTERNAL = {
+INTERNAL_PORTS = {
     22: "SSH",
     111: "portmapper",
     389: "LDAP",
@@ -120,7 +120,7 @@ def _privileged_port(port: Port) -> str:
 
 
 def _internal_service(port: Port) -> str:
-    service = _INTERNAL.get(port.container_port) or _INTERNAL.get(port.host_port)
+    service = INTERNAL_PORTS.get(port.container_port) or INTERNAL_PORTS.get(port.host_port)
     return f"{port_text(port)}, where {service} usually listens" if service and not is_loopback(port.host_ip) else ""
 
 
@@ -148,7 +148,7 @@ RULES = (
         check=is_not("network_mode", "host", "a network of its own"),
         attacker=FROM_CONTAINER,
         reach=HOST_PART,
-        remedy="Remove `network_mode: host` and publish the ports that are needed.",
+        remedy="Remove `network_mode: host`, and publish with `ports` what is needed.",
         blast=RECREATE,
         cis_1_6=("5.10",),
         cis_1_8=("5.10",),
@@ -162,7 +162,7 @@ RULES = (
         check=_not_on_the_default_bridge,
         attacker=FROM_CONTAINER,
         reach=DEFENCE,
-        remedy="Put it on a network of its project; compose does so by itself.",
+        remedy="Remove `network_mode: bridge`, or name a network of its project in `networks`; compose makes one by itself.",
         blast=RECREATE,
         variable="docker_daemon_icc",
         cis_1_6=("5.30",),
@@ -177,7 +177,7 @@ RULES = (
         check=no_items("ports", _on_every_address, "an address of the host, such as 127.0.0.1"),
         attacker=FROM_NETWORK,
         reach=DEFENCE,
-        remedy="Publish as 127.0.0.1:8080:80 behind a proxy, or on the address that clients use.",
+        remedy="Write the entry of `ports` as 127.0.0.1:8080:80 behind a proxy, or with the address that clients use.",
         blast=RECREATE,
         cis_1_6=("5.14",),
         cis_1_8=("5.14",),
@@ -191,7 +191,7 @@ RULES = (
         check=no_items("ports", _internal_service, "published on 127.0.0.1 or not at all"),
         attacker=FROM_NETWORK,
         reach=DATA,
-        remedy="Remove the port and let clients join the network, or publish it on 127.0.0.1.",
+        remedy="Remove the entry from `ports` and let clients join the network with `networks`, or publish it on 127.0.0.1.",
         blast=RECREATE,
         cis_1_6=("5.9",),
         cis_1_8=("5.9",),
@@ -205,7 +205,7 @@ RULES = (
         check=no_items("ports", _privileged_port, f"{_FIRST_FREE_PORT} or more"),
         attacker=FROM_NETWORK,
         reach=HYGIENE,
-        remedy="Publish a higher port behind the one proxy that needs 80 and 443, and waive the rule for that.",
+        remedy="Publish a higher port in `ports`, behind the one proxy that needs 80 and 443, and waive the rule for that.",
         blast=RECREATE,
         cis_1_6=("5.8",),
         cis_1_8=("5.8",),
@@ -218,7 +218,7 @@ RULES = (
         check=is_empty("macvlan_parents"),
         attacker=FROM_CONTAINER,
         reach=NEIGHBOURS,
-        remedy="Use a bridge network and publish ports, or filter on the switch and accept this by a waiver.",
+        remedy="Use in `networks` one with `driver: bridge` and publish `ports`, or filter on the switch and accept this by a waiver.",
         blast=RECREATE,
     ),
     Rule(

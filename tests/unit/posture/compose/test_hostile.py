@@ -32,9 +32,9 @@ def judge(text, files=None, **options):
 
 @pytest.fixture(autouse=True)
 def soon():
-    began = time.monotonic()
+    began = time.process_time()
     yield
-    assert time.monotonic() - began < SOON
+    assert time.process_time() - began < SOON
 
 
 def refused(text, files=None, **options):

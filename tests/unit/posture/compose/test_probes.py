@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import pytest
 import yaml
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import compose_audit, model, registry
-from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose import project
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose import project, schema
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise.compose_reading import Assumptions
 
 PROBES = yaml.safe_load((pathlib.Path(__file__).parent / "probes.yml").read_text(encoding="utf-8"))
 # What fails or is unknown for reasons that no compose file can change, or that other tests show.
@@ -30,7 +32,8 @@ class Files:
 def judge(probe):
     files = Files({"compose.yml": probe["text"], **probe.get("files", {})})
     options = project.Options(current="/srv/shop", environment=probe.get("environment", {}))
-    request = compose_audit.Request((project.Source("compose.yml"),), options, include=model.STATUSES)
+    assumptions = Assumptions(trusted_registries=tuple(probe.get("trusted_registries", ())))
+    request = compose_audit.Request((project.Source("compose.yml"),), options, assumptions, include=model.STATUSES)
     return compose_audit.audit(request, files)
 
 
@@ -66,3 +69,15 @@ def test_no_value_of_a_secret_is_returned(probe):
     found = repr(judge(probe))
     for secret in ("correct-horse-9", "12345678abc", "s3cr3t", "npm-abcdef"):
         assert secret not in found
+
+
+OF_FILES = [rule for rule in registry.RULES if {model.COMPOSE_SERVICE, model.NETWORK, model.VOLUME}.intersection(rule.applies_to)]
+
+
+@pytest.mark.parametrize("rule", OF_FILES, ids=lambda rule: rule.id)
+def test_what_mends_a_service_names_the_key(rule):
+    if rule.id in ("volume-data-no-link", "compose-keys-known"):
+        return  # no key decides it, or any key does
+    keys = {key for known in (*schema._KNOWN.values(), *schema.TOP_ELEMENTS.values()) for key in known}
+    named = {word for code in re.findall(r"`([^`]*)`", rule.remedy) for word in re.findall(r"[a-z_]+", code)}
+    assert named & keys, rule.remedy

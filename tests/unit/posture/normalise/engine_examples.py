@@ -12,8 +12,9 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import Fact
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import Fact, Unknown
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.snapshot import DaemonLook, EngineLook, Policy
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.vocabulary import FileFacts
 from ansible_collections.bulkhead.docker.tests.unit.posture.normalise import examples
 
 CONFIG: dict[str, t.Any] = {
@@ -58,7 +59,7 @@ INFO: dict[str, t.Any] = {
     "DockerRootDir": "/var/lib/docker/100000.100000",
     "Labels": [],
     "ExperimentalBuild": False,
-    "ServerVersion": "29.7.2",
+    "ServerVersion": "29.9.0",
     "Runtimes": {
         "io.containerd.runc.v2": {"path": "runc", "status": {"org.opencontainers.runtime-spec.features": "{}"}},
         "runc": {"path": "runc"},
@@ -73,14 +74,14 @@ INFO: dict[str, t.Any] = {
 }
 VERSION: dict[str, t.Any] = {
     "Platform": {"Name": "Docker Engine - Community"},
-    "Version": "29.7.2",
+    "Version": "29.9.0",
     "ApiVersion": "1.55",
     "MinAPIVersion": "1.40",
     "Os": "linux",
     "Arch": "amd64",
     "Components": [
-        {"Name": "Engine", "Version": "29.7.2", "Details": {"MinAPIVersion": "1.40"}},
-        {"Name": "containerd", "Version": "v2.2.5", "Details": {"GitCommit": "269031099"}},
+        {"Name": "Engine", "Version": "29.9.0", "Details": {"MinAPIVersion": "1.40"}},
+        {"Name": "containerd", "Version": "v2.3.6", "Details": {"GitCommit": "269031099"}},
         {"Name": "runc", "Version": "1.3.6", "Details": {"GitCommit": "v1.3.6-0-g0"}},
         {"Name": "docker-init", "Version": "0.19.0", "Details": {"GitCommit": "de40ad0"}},
     ],
@@ -263,6 +264,10 @@ HOST_FACTS: dict[str, t.Any] = {
     "runc_versions": Fact({"/usr/bin/runc": "1.3.6"}, "runc --version"),
     "package_backports": Fact({}, "changelogs"),
     "volume_links": Fact((), "lstat"),
+    "firewalld": Fact((), "programs and units"),
+    "kernel_crypto": Unknown("there is no changelog of its package", "changelog"),
+    "daemon_owners": Fact((0,), "status"),
+    "data_directories": Fact({"/var/lib/docker/100000.100000": FileFacts("directory", 0o710, 0, 100000, "root", "100000")}, "stat"),
 }
 
 

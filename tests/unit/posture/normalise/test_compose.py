@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bulkhead.docker.plugins.module_utils.posture import model, vocabulary
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture import evaluate, model, registry, vocabulary
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose import project
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose.tree import ComposeError
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import Unknown
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import compose
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise.compose_reading import Assumptions
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise.inspect import bounding_set
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.vocabulary import Device, Mount, Port
 
 
@@ -22,7 +24,7 @@ class Files:
 def subjects(text, files=None, environment=None, **assumptions):
     texts = Files({"compose.yml": text, **(files or {})})
     loaded = project.load([project.Source("compose.yml")], texts, project.Options(current="/srv/shop", environment=environment or {}))
-    return compose.subjects(loaded, texts, compose.Assumptions(**assumptions))
+    return compose.subjects(loaded, texts, Assumptions(**assumptions))
 
 
 def web(body, rest="", **options):
@@ -38,7 +40,7 @@ def value(body, name, rest="", **options):
 
 def test_every_fact_of_a_workload_is_there():
     found = web("image: x")
-    assert set(found.facts) == set(vocabulary.WORKLOAD)
+    assert set(found.facts) == set(vocabulary.BY_KIND[model.COMPOSE_SERVICE])
     assert (found.kind, found.file, found.line) == (model.COMPOSE_SERVICE, "compose.yml", 2)
     for name, fact in found.facts.items():
         assert isinstance(fact, Unknown) or (fact.source and (fact.line or name == "programs")), name
@@ -52,9 +54,12 @@ def test_every_fact_has_the_line_that_decides_it():
     assert found.fact("read_only_rootfs")[1:] == ("services.web does not set read_only", "compose.yml", 2)
 
 
+UNNAMED = {"names": (), "links": {}, "joins": {}, "volumes": {}, "offers_api": False}
+
+
 def test_identity():
     found = web("image: shop/web:1\nlabels: {team: a}", "name: Shop-2\n")
-    assert found.identity == {"image": "shop/web:1", "project": "shop-2", "service": "web", "labels": {"team": "a"}}
+    assert found.identity == {"image": "shop/web:1", "project": "shop-2", "service": "web", "labels": {"team": "a"}, **UNNAMED}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ def test_mapped_ids(body, daemon, mapped):
     assert isinstance(found.facts["host_uid"], Unknown) is mapped
 
 
-DEFAULT = compose.bounding_set((), (), False)
+DEFAULT = bounding_set((), (), False)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +111,8 @@ DEFAULT = compose.bounding_set((), (), False)
         ("cap_drop: [all]", frozenset()),
         ("cap_drop: [ALL]\ncap_add: [cap_chown, NET_ADMIN]", {"CHOWN", "NET_ADMIN"}),
         ("cap_drop: [CAP_NET_RAW]", DEFAULT - {"NET_RAW"}),
-        ("cap_add: [ALL]\ncap_drop: [SYS_ADMIN]", compose.bounding_set((), (), True) - {"SYS_ADMIN"}),
-        ("privileged: true\ncap_drop: [ALL]", compose.bounding_set((), (), True)),
+        ("cap_add: [ALL]\ncap_drop: [SYS_ADMIN]", bounding_set((), (), True) - {"SYS_ADMIN"}),
+        ("privileged: true\ncap_drop: [ALL]", bounding_set((), (), True)),
     ],
 )
 def test_capabilities(body, result):
@@ -202,8 +207,8 @@ def test_networks(body, rest, mode, networks, parents):
     [
         ("ports: ['80', 81]", "", {}, [("", 0, 80, "tcp"), ("", 0, 81, "tcp")]),
         ("ports: ['8000-9000:80']", "", {}, [("", 8000, 80, "tcp")]),
-        ("ports: ['1000-2000:3000-4000/udp']", "", {}, [("", 1000, 3000, "udp"), ("", 2000, 4000, "udp")]),
-        ("ports: ['2000-3000:2000-3000']", "", {}, [("", port, port, "tcp") for port in (2000, 2375, 2376, 2377, 3000)]),
+        ("ports: ['1000-2000:3000-4000/udp']", "", {}, [("", port, port + 2000, "udp") for port in (1000, 1306, 1389, 1433, 1521, 2000)]),
+        ("ports: ['2000-3000:2000-3000']", "", {}, [("", port, port, "tcp") for port in (2000, 2049, 2375, 2376, 2377, 2379, 2380, 3000)]),
         ("ports: [{target: 80, published: '8080', protocol: UDP, host_ip: '::1'}]", "", {}, [("::1", 8080, 80, "udp")]),
         ("ports: [{target: '80'}]", "", {}, [("", 0, 80, "tcp")]),
         ("network_mode: host\nports: ['80:80']", "", {}, []),
@@ -247,7 +252,10 @@ def test_what_is_known_of_a_list_is_kept_beside_the_unknown():
     assert (mounts.reason, [mount.target for mount in mounts.partly.value]) == ("depends on ${DATA}, which is not set", ["/e"])
     assert found.facts["cap_add"].partly.value == ("SYS_ADMIN",)
     assert [port.host_port for port in found.facts["ports"].partly.value] == [80]
-    assert found.facts["capabilities"].partly is None
+    # What is named is held, whatever the variable may add to it.
+    assert found.facts["capabilities"].partly.value == DEFAULT | {"SYS_ADMIN"}
+    dropping = web("cap_drop: ['$CAP']\ncap_add: [SYS_ADMIN, ALL]").facts["capabilities"]
+    assert dropping.partly.value == {"SYS_ADMIN"}
 
 
 def test_devices():
@@ -433,3 +441,69 @@ def test_truth_as_compose_casts_it(text, value_read):
 def test_unknown_keys_with_their_path_and_line():
     found = web("read_onyl: true\nx-mine: 1\nhealthcheck: {tset: x}\nvolumes:\n  - {type: volume, target: /x, read_onli: true}")
     assert [(key, key.line) for key in found.value("unknown_keys")] == [("read_onyl", 3), ("healthcheck.tset", 5), ("volumes[0].read_onli", 7)]
+
+
+def test_labels_of_files_yield_to_those_of_the_service():
+    files = {"a.txt": "team=a\nzone=one\n", "b.txt": "zone=two\nteam=b\n# remark\n"}
+    found = web("label_file: [a.txt, ./b.txt]\nlabels: {team: own}", files=files)
+    assert dict(found.identity["labels"]) == {"team": "own", "zone": "two"}
+    assert set(found.value("labels")) == {"team", "zone"}
+    assert found.value("secret_names") == ()
+
+
+@pytest.mark.parametrize(
+    "body, files, reason",
+    [
+        ("label_file: gone.txt", {}, "the label file gone.txt does not exist here"),
+        ("label_file: odd.txt", {"odd.txt": "a b\n"}, "the label file odd.txt is no line of an env file; write NAME=value"),
+        ("label_file: '${L}'", {}, "depends on ${L}, which is not set"),
+    ],
+)
+def test_a_label_file_that_nobody_can_read_is_unknown(body, files, reason):
+    assert web(body, files=files).facts["secret_names"].reason == reason
+
+
+def test_where_an_env_file_leads_nobody_knows_who_cannot_read_it():
+    assert web("env_file: gone.env").facts["docker_host"].reason == "the env file gone.env does not exist here"
+    assert web("env_file: gone.env\nenvironment: {DOCKER_HOST: tcp://x:1}").value("docker_host") == "tcp://x:1"
+    assert web("env_file: [{path: gone.env, required: false}]").value("docker_host") == ""
+
+
+LINES = """image: x
+cap_drop: [ALL]
+cap_add:
+  - CHOWN
+  - SYS_ADMIN
+  - NET_RAW
+device_cgroup_rules:
+  - c 10:200 rwm
+sysctls:
+  net.core.somaxconn: 1024
+  kernel.core_pattern: x
+ulimits:
+  nofile: 5
+command:
+  - serve
+  - --password=hunter22"""
+
+
+@pytest.mark.parametrize(
+    "rule, line",
+    [
+        ("capability-sys-admin-not-held", 7),
+        ("capabilities-none-beyond-default", 7),
+        ("capability-net-raw-dropped", 8),
+        ("device-rules-none", 10),
+        ("kernel-settings-harmless", 13),
+        ("ulimits-are-the-defaults", 15),
+        ("secrets-not-in-plain-text", 18),
+    ],
+)
+def test_a_finding_has_the_line_of_the_item(rule, line):
+    judged = evaluate.judge([web(LINES)], [registry.BY_ID[rule]])
+    assert [(finding.status, finding.file, finding.line) for finding in judged] == [("fail", "compose.yml", line)]
+
+
+def test_all_capabilities_have_the_line_of_all():
+    judged = evaluate.judge([web("cap_add:\n  - CHOWN\n  - all")], [registry.BY_ID["capability-sys-module-not-held"]])
+    assert judged[0].line == 5

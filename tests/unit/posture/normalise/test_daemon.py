@@ -74,7 +74,7 @@ def test_a_provisioned_host_is_read_as_it_is():
         "usual_min_api_version": "1.40",
         "allow_direct_routing": False,
         "engine_warnings": (),
-        "server_version": "29.7.2",
+        "server_version": "29.9.0",
         "containers": (1, 0),
         "images": (1, 0),
         "default_address_pools": 2,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.bulkhead.docker.plugins.module_utils.posture import evaluate, model
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture import evaluate, model, secrets
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import Fact, Subject, Unknown
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import network
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.rules import swarm as rules
@@ -99,3 +99,18 @@ def test_users_are_unknown_where_containers_are():
     engine = examples.engine(containers=(), errors={"containers": "denied"})
     assert isinstance(network.subjects(engine)[0].facts["containers"], Unknown)
     assert isinstance(network.volumes(engine, Fact((), "lstat"))[0].facts["users"], Unknown)
+
+
+@pytest.mark.parametrize(
+    "options, found",
+    [
+        ({"type": "cifs", "o": "username=u,password=hunter22,vers=3"}, ("o: password",)),
+        ({"type": "cifs", "o": f"username=u,password={secrets.SECRET}"}, ("o: password",)),
+        ({"type": "cifs", "o": "username=u,password_file=/run/secrets/x"}, ()),
+        ({"token": "abcdefgh12"}, ("token",)),
+        ({"device": "https://u:hunter22@files.example.com/x"}, ("device",)),
+        ({"type": "nfs", "o": "addr=10.0.0.1,nosuid", "device": ":/x"}, ()),
+    ],
+)
+def test_secrets_in_options_of_a_volume(options, found):
+    assert volume(options).value("secret_names") == found

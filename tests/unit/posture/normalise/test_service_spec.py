@@ -8,7 +8,13 @@ import base64
 import typing as t
 
 import pytest
-from ansible_collections.bulkhead.docker.plugins.module_utils.posture import vocabulary
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture import (
+    evaluate,
+    model,
+    registry,
+    secrets,
+    vocabulary,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import Fact, Subject, Unknown
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import inspect, service_spec
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.snapshot import EngineLook
@@ -139,6 +145,21 @@ def test_a_volume_with_a_device_is_that_place():
     disk = {"Name": "local", "Options": {"type": "ext4", "device": "/dev/sdb1"}}
     [mount] = subject(Mounts=[{"Type": "volume", "Source": "d", "Target": "/d", "VolumeOptions": {"DriverConfig": disk}}]).value("mounts")
     assert mount.host_path == ""
+
+
+def test_a_volume_that_is_a_directory_of_this_node_is_that_place():
+    # A definition names the volume only; what it is stands in the volume.
+    volume = {"Name": "etc", "Driver": "local", "Options": {"type": "none", "o": "bind", "device": "/run"}}
+    mounts = [{"Type": "volume", "Source": "etc", "Target": "/e"}]
+    service = examples.put(examples.SERVICE, Spec__TaskTemplate__ContainerSpec__Mounts=mounts)
+    look = examples.swarm(services=(service,), volumes=(volume,))
+    [found] = service_spec.subjects(look, inspect.engine_facts(look, examples.daemon()))
+    assert found.value("mounts")[0].host_path == "/run"
+    assert evaluate.outcome_of(registry.BY_ID["api-socket-not-mounted"], found).status == model.FAIL
+
+
+def test_a_secret_in_a_healthcheck_is_one_too():
+    assert "healthcheck argument --password" in subject(Healthcheck={"Test": ["CMD", "check", f"--password={secrets.SECRET}"]}).value("secret_names")
 
 
 def test_an_image_is_found_by_its_digest_where_its_tag_has_moved():

@@ -163,8 +163,8 @@ def test_what_the_host_knows_counts_before_what_the_engine_tells():
     [host] = of_kind(subjects(facts={"containerd_version": Fact("1.7.28", "containerd --version")}), model.HOST)
     assert host.value("containerd_version") == "1.7.28"
     [host] = of_kind(subjects(facts={"containerd_version": Unknown("denied")}), model.HOST)
-    assert host.value("containerd_version") == "v2.2.5"
-    assert host.value("engine_version") == "29.7.2"
+    assert host.value("containerd_version") == "v2.3.6"
+    assert host.value("engine_version") == "29.9.0"
     assert host.value("cgroup_version") == 2
 
 

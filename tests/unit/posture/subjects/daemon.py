@@ -111,8 +111,10 @@ CASES = {
         "fails": [
             {"runtimes": {"runc": "/evil"}},
             {"runtimes": {"runc": "runc", "io.containerd.runc.v2": "/usr/bin/crun"}},
+            {"runtimes": {"runc": "/usr/local/bin/runc"}},
+            {"runtimes": {"runc": "/usr/bin/../../tmp/runc"}},
         ],
-        "passes": [{"runtimes": {"runc": "runc", "crun": "/usr/bin/crun"}}, {"runtimes": {"runc": ""}}],
+        "passes": [{"runtimes": {"runc": "runc", "crun": "/usr/bin/crun"}}, {"runtimes": {"runc": ""}}, {"runtimes": {"runc": "/usr/bin/runc"}}],
     },
     "daemon-runtimes-in-system-places": {
         "fails": [

@@ -42,6 +42,24 @@ CASES = {
             {"executables": {"/opt/kata": _PROGRAM._replace(uid=1000, owner="alice")}, "daemon_owners": (0, 1000)},
         ],
     },
+    "docker-data-closed-to-others": {
+        "kind": model.HOST,
+        "fails": [
+            {"data_directories": {"/var/lib/docker": FileFacts("directory", 0o711, 0, 0, "root", "root")}},
+            {"data_directories": {"/var/lib/docker": FileFacts("directory", 0o770, 0, 999, "root", "docker")}},
+            {"data_directories": {"/srv/docker": FileFacts("directory", 0o710, 0, 0, "root", "root", weak_parent="/srv")}},
+            {"data_directories": {"/var/lib/docker": "denied", "/var/lib/containerd": FileFacts("directory", 0o755, 0, 0, "root", "root")}},
+        ],
+        "passes": [
+            {"data_directories": {"/var/lib/docker/100000.100000": FileFacts("directory", 0o710, 0, 100000, "root", "100000")}},
+            {"data_directories": {"/home/me/docker": FileFacts("directory", 0o710, 1000, 1000, "me", "me")}, "daemon_owners": (0, 1000)},
+        ],
+    },
+    "kernel-crypto-out-of-reach": {
+        "kind": model.HOST,
+        "fails": [{"kernel_crypto": ()}],
+        "passes": [{"kernel_crypto": ("/etc/modprobe.d/alg.conf: install algif_aead /bin/false",)}],
+    },
     "no-registry-passwords": {"kind": model.HOST, "fails": [{"registry_auths": ("/root/.docker/config.json",)}], "passes": [{}]},
     "loopback-is-not-routed": {
         "kind": model.HOST,

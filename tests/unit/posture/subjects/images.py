@@ -16,6 +16,8 @@ CASES = {
             {"references": (), "digests": ("evil.test/web@sha256:" + "ab" * 32,)},
             {"references": (), "digests": ()},
             {"references": ("registry.example.com/shops/web:1",), "trusted_registries": ("registry.example.com/shop",)},
+            {"kind": "compose service", "image": "nginx:1.27"},
+            {"kind": "compose service", "image": "registry.example.com.evil.test/web:1"},
         ],
         "passes": [
             {},
@@ -23,6 +25,8 @@ CASES = {
             {"references": ("nginx:1.27",), "trusted_registries": ("docker.io/library",)},
             {"references": ("registry.example.com/shop/web:1",), "trusted_registries": ("registry.example.com/shop",)},
             {"references": ("registry.example.com/shop:1",), "trusted_registries": ("registry.example.com/shop",)},
+            {"kind": "compose service", "image": "registry.example.com/shop/web:1"},
+            {"kind": "compose service", "image": "nginx", "trusted_registries": ("docker.io/library",)},
         ],
     },
     "image-has-digest": {"fails": [{"digests": ()}], "passes": [{}]},

@@ -63,5 +63,6 @@ CASES = {
         ],
         "passes": [{"device": ":/export", "device_type": "nfs", "options": ("addr=10.0.0.9", "nosuid", "nodev")}],
     },
+    "volume-options-without-secrets": {"fails": [{"secret_names": ("o: password",)}], "passes": [{"secret_names": ()}]},
     "volume-data-no-link": {"fails": [{"data_is_link": True}], "passes": [{"data_is_link": False}]},
 }
