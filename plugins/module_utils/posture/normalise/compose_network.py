@@ -29,7 +29,6 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.vocabulary
 _NOTABLE_PORTS = (80, 443, *INTERNAL_PORTS)
 
 
-
 class Network(Part):
     """The networks that a service is on, and what it publishes."""
 

@@ -27,7 +27,6 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise.
 _RESTARTS = {"none": "no", "any": "always", "": "always"}
 
 
-
 class Running(Part):
     """What a service may use up, how it is kept running, and what runs beside it."""
 

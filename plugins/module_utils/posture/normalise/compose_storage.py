@@ -31,7 +31,6 @@ _DEEPEST = 20
 MOST_TAKEN = 5000
 
 
-
 class Storage(Part):
     """What a service sees of the host: mounts, devices, groups."""
 
