@@ -9,9 +9,6 @@ from pathlib import Path
 from lab_runs import changed_tasks, last, module_runs, runs, transfers
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "roles" / "docker_audit.md"
-# Debian mends none of these in its stable releases, and the lab cannot ask the kernel's audit, whose rules would weigh it up.
-HONEST_EXCEPTIONS = {"bookworm": {"engine-builder-without-known-holes"}, "trixie": {"engine-builder-without-known-holes"}}
-WEIGHTS = {"critical": 10, "high": 6, "medium": 3, "low": 1, "info": 0}
 
 
 def explained():
@@ -20,17 +17,12 @@ def explained():
     return set(re.findall(r"^\| `([a-z0-9-]+)`", text, re.MULTILINE))
 
 
-def test_the_score_without_a_waiver(kept, name):
+def test_the_score_without_a_waiver(kept):
     fresh = kept("fresh")
     score = fresh["score"]
     assert score["weight_judged"] >= 200
     assert fresh["waived"] == 0
-    excepted = HONEST_EXCEPTIONS.get(name, set())
-    if not excepted:
-        assert score["percent"] >= 95, score
-    left_out = sum(WEIGHTS[finding["severity"]] for finding in fresh["findings"] if finding["status"] == "fail" and finding["rule"] in excepted)
-    assert score["weight_passed"] / (score["weight_judged"] - left_out) >= 0.95, score
-    assert score["percent"] >= 94.5, score
+    assert score["percent"] >= 95, score
 
 
 def test_holes_that_the_host_does_not_expose_are_no_failure(kept):

@@ -225,6 +225,7 @@ DAEMON = {
     "storage_driver": "str",
     "listeners": "addresses of the API that are no unix sockets: tuple of str",
     "tcp_listening": "addresses on which dockerd really serves its API by TCP, as the kernel says: tuple of str",
+    "api_clients": "who besides root may call the API: members of the group of the socket, and addresses that are no unix sockets: tuple of str",
     "api_on_bridges": "addresses of the API that containers reach through a network of theirs: tuple of str",
     "tls_verify": "bool",
     "default_ulimits": "tuple of str",

@@ -100,6 +100,7 @@ GOOD[model.DAEMON] = {
     "storage_driver": "overlay2",
     "listeners": (),
     "tcp_listening": (),
+    "api_clients": ("alice",),
     "api_on_bridges": (),
     "tls_verify": False,
     "default_ulimits": ("nofile",),

@@ -70,7 +70,7 @@ def subjects(
     services = service_spec.subjects(engine, about)
     found = [
         host,
-        Subject(model.DAEMON, DAEMON_NAME, of_daemon.facts(engine, daemon, policy, about, used)),
+        _daemon(of_daemon.facts(engine, daemon, policy, about, used), host_facts),
         *(inspect.subject(look, about, names) for look in engine.containers),
         *(of_image.subject(image, used, policy, now) for image in engine.images),
         *of_network.subjects(engine),
@@ -83,6 +83,16 @@ def subjects(
     else:
         found.append(of_swarm.subject(engine, daemon, policy, services, now))
     return found, _context(about)
+
+
+def _daemon(facts: dict[str, Found], host_facts: t.Mapping[str, Found]) -> Subject:
+    """Return the daemon, with who may call it, which the host's groups and its own addresses tell together."""
+    members, listeners, listening = (host_facts.get("docker_group"), facts.get("listeners"), facts.get("tcp_listening"))
+    clients: Found = Unknown("who may call the API was not looked at", "the socket's group and addresses")
+    if isinstance(members, Fact) and isinstance(listeners, Fact) and isinstance(listening, Fact):
+        sources = dict.fromkeys(found.source for found in (members, listeners, listening))
+        clients = Fact((*members.value, *listeners.value, *listening.value), ", ".join(sources))
+    return Subject(model.DAEMON, DAEMON_NAME, {**facts, "api_clients": clients})
 
 
 def _silence(engine: EngineLook) -> str:

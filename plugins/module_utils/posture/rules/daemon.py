@@ -146,6 +146,8 @@ def _authorization(subject: Subject) -> Outcome:
     expected = "a plugin in daemon.json that is active"
     if not fact.value:
         flags = subject.known("authorization_from_flags") or ()
+        if subject.known("api_clients") == () and not flags:
+            return not_applicable("nobody but root may call the API: the socket's group has no members, and there is no other address")
         return failed(fact, expected, reason=f"{', '.join(flags)} stands on the command line only, which a reload drops" if flags else "")
     missing = [name for name in fact.value if name not in live.value]
     return failed(live, expected, reason=f"{', '.join(missing)} is not active") if missing else passed(fact, expected)
@@ -488,8 +490,8 @@ RULES = (
         check=_authorization,
         attacker=FROM_HOST,
         reach=DEFENCE,
-        remedy="Where others than root need the API, install an authorization plugin and name it in daemon.json; where nobody does, keep the group of the "
-        "socket empty and waive this.",
+        remedy="Where others than root need the API, install an authorization plugin and name it in daemon.json; where nobody does, take everybody "
+        "out of the group of the socket.",
         blast=RELOAD,
         variable="docker_daemon_settings",
         cis_1_6=("2.12",),

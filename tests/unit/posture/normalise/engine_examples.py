@@ -267,6 +267,7 @@ HOST_FACTS: dict[str, t.Any] = {
     "firewalld": Fact((), "programs and units"),
     "kernel_crypto": Unknown("there is no changelog of its package", "changelog"),
     "daemon_owners": Fact((0,), "status"),
+    "docker_group": Fact((), "getent group docker"),
     "data_directories": Fact({"/var/lib/docker/100000.100000": FileFacts("directory", 0o710, 0, 100000, "root", "100000")}, "stat"),
 }
 

@@ -64,7 +64,15 @@ def failing(found: list[model.Subject]) -> set[str]:
 
 
 def test_a_provisioned_host_fails_what_somebody_has_to_decide_and_nothing_else():
-    assert failing(subjects()) == {"daemon-rootless", "daemon-authorization-plugin", "daemon-userland-proxy-off"}
+    assert failing(subjects()) == {"daemon-rootless", "daemon-userland-proxy-off"}
+
+
+def test_an_authorization_plugin_is_wanted_where_others_than_root_call_the_api():
+    members = {**examples.HOST_FACTS, "docker_group": model.Fact(("alice",), "getent group docker")}
+    assert judged(subjects(facts=members))["daemon-authorization-plugin"] == {model.FAIL}
+    assert judged(subjects())["daemon-authorization-plugin"] == {model.NOT_APPLICABLE}
+    unseen = {**examples.HOST_FACTS, "docker_group": model.Unknown("the group was not looked at", "getent group docker")}
+    assert judged(subjects(facts=unseen))["daemon-authorization-plugin"] == {model.FAIL}
 
 
 def test_a_provisioned_host_scores_at_least_95_percent_and_everything_of_it_is_known():

@@ -59,7 +59,9 @@ CASES = {
     "daemon-authorization-plugin": {
         "fails": [
             {"authorization_plugins": ()},
+            {"authorization_plugins": (), "api_clients": ("tcp://0.0.0.0:2376",)},
             {"authorization_plugins": (), "authorization_plugins_live": ("opa",), "authorization_from_flags": ("opa",)},
+            {"authorization_plugins": (), "authorization_from_flags": ("opa",), "api_clients": ()},
             {"authorization_plugins": ("opa", "audit"), "authorization_plugins_live": ("opa",)},
         ],
         "passes": [{}],
