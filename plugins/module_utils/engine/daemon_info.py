@@ -11,16 +11,19 @@ event (daemon/reload.go). Exit statuses prove nothing: a reload that failed leav
 from __future__ import annotations
 
 import datetime
+import json
 import re
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys, log_containers
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import same
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.log_budget import LogConfig
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import parse_size
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import Version, within
+
+if t.TYPE_CHECKING:
+    from ansible_collections.bulkhead.docker.plugins.module_utils.engine.log_budget import LogConfig
 
 Config = t.Mapping[str, t.Any]
 _EVENT_SCALARS = (
@@ -36,6 +39,16 @@ _EVENT_SCALARS = (
     "default-shm-size",
 )
 _EVENT_LISTS = ("labels", "insecure-registries", "registry-mirrors")
+# Keys that a daemon keeps when they leave the file, with the defaults that they have in every release.
+_LEFT: dict[str, t.Any] = {
+    "debug": False,
+    "live-restore": False,
+    "max-concurrent-downloads": 3,
+    "max-concurrent-uploads": 5,
+    "max-download-attempts": 5,
+    "shutdown-timeout": 15,
+}
+_LEFT_LISTS = ("labels", "registry-mirrors")
 _FRACTION = re.compile(r"\.\d+")
 
 
@@ -123,6 +136,33 @@ def reload_disagreements(attributes: t.Mapping[str, str], config: Config) -> lis
     return found
 
 
+def left_by_reload(attributes: t.Mapping[str, str], config: Config, flags: t.Container[str] = ()) -> dict[str, t.Any]:
+    """Return the keys that a daemon took at its last SIGHUP and still holds, although the configuration has none of them.
+
+    Args:
+        attributes: of the reload event.
+        config: the configuration in the file.
+        flags: keys that the unit sets by flags.
+    """
+    found: dict[str, t.Any] = {}
+    for key, default in _LEFT.items():
+        text = attributes.get(key)
+        if key in config or key in flags or text is None:
+            continue
+        value = text == "true" if isinstance(default, bool) else int(text) if text.lstrip("-").isdigit() else default
+        if value != default:
+            found[key] = value
+    for key in _LEFT_LISTS:
+        if key not in config and key not in flags:
+            try:
+                entries = json.loads(attributes.get(key, "null"))
+            except ValueError:
+                entries = None
+            if entries and isinstance(entries, list):
+                found[key] = [str(entry) for entry in entries]
+    return found
+
+
 def uses_containerd(info: t.Mapping[str, t.Any]) -> bool:
     """Tell whether the daemon keeps its images in containerd (moby daemon/containerd: driver-type in DriverStatus)."""
     pairs = [list(pair) for pair in info.get("DriverStatus") or []]
@@ -207,6 +247,9 @@ def outlived(inspected: t.Iterable[t.Mapping[str, t.Any]], started: float) -> li
 
 
 def _logs(container: t.Mapping[str, t.Any], config: Config, formers: t.Sequence[LogConfig]) -> list[str]:
+    # Few runs need it, and it brings the tables of all log drivers along.
+    from ansible_collections.bulkhead.docker.plugins.module_utils.engine import log_containers
+
     own, default = log_containers.of_container(container), log_containers.default_of(config)
     former = log_containers.state(own, default, formers) == log_containers.FORMER
     return log_containers.differences(own, default) if former else []

@@ -77,6 +77,19 @@ def parse(words: t.Sequence[str]) -> dict[str, list[str]]:
     return flags
 
 
+def differ(wanted: t.Sequence[str], running: t.Sequence[str]) -> bool:
+    """Tell whether a process runs with other flags than its unit says; where quotes leave that open it does not.
+
+    Args:
+        wanted: of the unit, as arguments returns them.
+        running: of the process, as the kernel knows them.
+    """
+    if any(character in word for word in (*wanted, *running) for character in "'\"\\$%"):
+        # What systemd shows of quoted words does not tell where they end.
+        return False
+    return parse(" ".join(wanted).split()) != parse(" ".join(running).split())
+
+
 def keys(flags: t.Mapping[str, t.Any]) -> dict[str, str]:
     """Return which keys of daemon.json the flags set, each with its flag."""
     by_flag = {key.flag or key.name: key.name for key in KEYS.values()}

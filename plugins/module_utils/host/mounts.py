@@ -8,40 +8,17 @@ PRIVATE to the collection: no stability is promised to other users.
 from __future__ import annotations
 
 import os
-import re
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, mount_table, under_mounts
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import FstabLine, Mount
 
 FSTAB = "/etc/fstab"
-_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
-class MountInfo(t.NamedTuple):
-    """A line of /proc/self/mountinfo (proc_pid_mountinfo(5)); number is the device's major:minor.
-
-    The options are those of the mount and those of the filesystem.
-    """
-
-    number: str
-    root: str
-    target: str
-    fstype: str
-    source: str
-    options: tuple[str, ...] = ()
-
-
-def mountinfo() -> list[MountInfo]:
-    """Return every mount that this process sees, in the order in which they were made."""
-    found = []
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as handle:
-        for line in handle:
-            fields = line.split()
-            tail = fields[fields.index("-") + 1:]
-            options = (*fields[5].split(","), *(tail[2].split(",") if len(tail) > 2 else ()))
-            found.append(MountInfo(fields[2], _unescape(fields[3]), _unescape(fields[4]), tail[0], _unescape(tail[1]), options))
-    return found
+MountInfo = mount_table.MountInfo
+mountinfo = mount_table.mountinfo
+unescaped = mount_table.unescaped
 
 
 def mount_of(path: str) -> MountInfo | None:
@@ -83,7 +60,7 @@ def fstab() -> list[FstabLine]:
     for line in (files.read_text(FSTAB) or "").splitlines():
         fields = line.split()
         if len(fields) >= 3 and not fields[0].startswith("#"):
-            found.append(FstabLine(_unescape(fields[0]), _unescape(fields[1]), fields[2], fields[3] if len(fields) > 3 else "defaults"))
+            found.append(FstabLine(unescaped(fields[0]), unescaped(fields[1]), fields[2], fields[3] if len(fields) > 3 else "defaults"))
     return found
 
 
@@ -107,25 +84,10 @@ def first_link(path: str) -> str:
 
 
 def bare_is_immutable(path: str) -> bool | None:
-    """Tell whether the directory *below* whatever is mounted on the path carries the immutable flag.
-
-    A covered directory cannot be named, so the mount is detached in a private mount namespace of a short-lived child and
-    the directory looked at there; the host's own mounts stay as they are.
-
-    Returns:
-        None where the filesystem knows no such flag.
-    """
-    script = 'while mountpoint --quiet -- "$1"; do umount --lazy --no-mtab -- "$1" || exit 1; done; exec lsattr -d -- "$1"'
-    looked = commands.run(["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", script, "sh", path], check=False)
-    if looked.rc != 0:
-        return None
-    return "i" in looked.stdout.split(" ", 1)[0]
+    """Tell whether the directory *below* whatever is mounted on the path carries the immutable flag; see under_mounts.flag_by_child."""
+    return under_mounts.flag_by_child(path)
 
 
 def set_immutable(path: str) -> bool:
     """Set the immutable flag of a directory on which nothing is mounted; return False where the filesystem knows no such flag."""
     return commands.run(["chattr", "+i", "--", path], check=False).rc == 0
-
-
-def _unescape(text: str) -> str:
-    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text)

@@ -27,3 +27,15 @@ def started(pid: int) -> float:
         return 0.0
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
     return time.time() - age
+
+
+def arguments(pid: int) -> list[str] | None:
+    """Return the arguments of a process without its program's name, or None when there is no such process (proc_pid_cmdline(5))."""
+    if pid <= 0:
+        return None
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as handle:
+            words = handle.read().decode("utf-8", "surrogateescape").split("\0")
+    except OSError:
+        return None
+    return words[1:-1] if len(words) > 1 else None

@@ -10,12 +10,10 @@ All of it is asked of the system's manager, or with a scope of the manager of on
 from __future__ import annotations
 
 import dataclasses
-import os
-import shlex
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.rootless import Account
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import accounts, commands, files
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import accounts, commands, unit_environment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,31 +83,7 @@ def properties_of(
     return found
 
 
-def environment(shown: t.Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a unit as systemd reads them (systemd.exec(5), Environment= and EnvironmentFile=).
-
-    Args:
-        shown: its properties Environment and EnvironmentFiles.
-    """
-    found: dict[str, str] = {}
-    try:
-        words = shlex.split(shown["Environment"])
-    except ValueError:
-        words = []
-    for word in words:
-        name, separator, value = word.partition("=")
-        if separator:
-            found[name] = value
-    for entry in shown["EnvironmentFiles"].split(")"):
-        path = entry.strip().partition(" (")[0]
-        if not path.startswith("/"):
-            continue
-        for line in (files.read_text(os.path.realpath(path)) or "").splitlines():
-            name, separator, value = line.strip().partition("=")
-            if separator and name.isidentifier():
-                value = value.strip()
-                found[name] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
-    return found
+environment = unit_environment.environment
 
 
 def is_active(unit: str) -> bool:

@@ -139,3 +139,12 @@ EARLIER = LATER - 30 * 86400
 def test_stale_containers(inspected, config, since, why):
     found = daemon_info.stale_containers([inspected], config, since)
     assert (why in found[0]["why"][0]) if why else (found == [])
+
+
+def test_what_a_reload_left_in_the_daemon_although_the_file_has_it_no_more():
+    told = {"debug": "true", "max-concurrent-downloads": "9", "shutdown-timeout": "15", "live-restore": "true", "labels": "[]"}
+    assert daemon_info.left_by_reload(told, {"live-restore": True}) == {"debug": True, "max-concurrent-downloads": 9}
+    assert daemon_info.left_by_reload(told, {"live-restore": True, "debug": False}, {"max-concurrent-downloads": "x"}) == {}
+    assert daemon_info.left_by_reload({}, {}) == {}
+    assert daemon_info.left_by_reload({"max-concurrent-downloads": "many", "labels": "[a"}, {}) == {}
+    assert daemon_info.left_by_reload({"labels": '["a=b"]', "registry-mirrors": '["https://m/"]'}, {"registry-mirrors": []}) == {"labels": ["a=b"]}

@@ -75,3 +75,21 @@ def test_a_clash_names_the_flag_and_the_way_out():
     found = unit_flags.problems({"host": ["fd://"]}, {"hosts": ["unix:///x"]}, "/etc/docker/daemon.json")
     assert "--host=fd://" in found[0].message
     assert "drop-in" in found[0].message
+
+
+@pytest.mark.parametrize(
+    "wanted, running, expected",
+    [
+        (["-H", "fd://"], ["-H", "fd://"], False),
+        (["-H", "fd://"], ["--host=fd://"], False),
+        (["-H fd://", ""], ["-H", "fd://"], False),
+        (["-H", "fd://"], ["-H", "fd://", "--debug"], True),
+        (["-H", "fd://", "--debug"], ["-H", "fd://"], True),
+        (["--label", "a"], ["--label", "b"], True),
+        # What systemd shows does not tell where quoted words end.
+        (["--label", "'a", "b'"], ["--label", "a b"], False),
+        (["--label", "$UNKNOWN"], ["--label", "a"], False),
+    ],
+)
+def test_a_process_that_runs_with_other_flags_than_its_unit(wanted, running, expected):
+    assert unit_flags.differ(wanted, running) is expected

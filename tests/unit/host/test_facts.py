@@ -10,7 +10,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     directory_types,
     docker_data,
     facts,
-    mounts,
+    mount_table,
     security_modules,
 )
 
@@ -57,7 +57,7 @@ def host(tree, tools, monkeypatch):
 
 def stand_in(tree, monkeypatch):
     exists, isdir = os.path.exists, os.path.isdir
-    for module in (facts, mounts, security_modules, docker_data):
+    for module in (facts, mount_table, security_modules, docker_data):
         monkeypatch.setattr(module, "open", lambda path, *rest, **options: tree.open(inside(tree, path), *rest, **options), raising=False)
     monkeypatch.setattr(os.path, "exists", lambda path: exists(tree.path(inside(tree, path))))
     monkeypatch.setattr(os.path, "isdir", lambda path: isdir(tree.path(inside(tree, path))))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, mounts
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, mount_table, mounts
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import FstabLine
 
 MOUNTINFO = r"""
@@ -30,7 +30,7 @@ none swap
 @pytest.fixture
 def mounted(tree, monkeypatch):
     tree.write("/proc/self/mountinfo", MOUNTINFO)
-    monkeypatch.setattr(mounts, "open", tree.open, raising=False)
+    monkeypatch.setattr(mount_table, "open", tree.open, raising=False)
 
 
 @pytest.mark.usefixtures("mounted")

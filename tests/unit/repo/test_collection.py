@@ -65,8 +65,9 @@ ARROWS = {
     "engine": {"engine"},
     "storage": {"engine", "storage"},
     "posture": {"engine", "posture"},
-    "report": {"engine", "posture", "report"},
-    "host": {"engine", "storage", "posture", "host"},
+    "drift": {"engine", "drift"},
+    "report": {"engine", "posture", "drift", "report"},
+    "host": {"engine", "storage", "posture", "drift", "host"},
 }
 
 
@@ -82,7 +83,7 @@ def test_every_package_has_its_arrows():
     assert {path.name for path in (ROOT / "plugins" / "module_utils").iterdir() if path.is_dir() and path.name != "__pycache__"} == set(ARROWS)
 
 
-@pytest.mark.parametrize("package", ["engine", "storage", "posture", "report"])
+@pytest.mark.parametrize("package", ["engine", "storage", "posture", "drift", "report"])
 def test_pure_code_touches_nothing(package):
     forbidden = {"os", "subprocess", "socket", "pathlib", "shutil", "docker", "ansible", "tempfile", "time"}
     for path in sorted((ROOT / "plugins" / "module_utils" / package).rglob("*.py")):
