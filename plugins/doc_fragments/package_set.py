@@ -37,6 +37,10 @@ options:
         description: Whether it has the version of the first package.
         type: bool
         default: false
+  versions:
+    description: Versions for packages that have none in O(packages), by name, as RV(bulkhead.docker.docker_manifest_restore#module:packages) returns them.
+    type: dict
+    default: {}
   upgrade:
     description: Whether packages without a version move to the newest that the sources offer.
     type: bool

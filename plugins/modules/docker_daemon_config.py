@@ -20,6 +20,8 @@ description:
     longer in O(settings) are removed. In C(features), C(runtimes), C(default-ulimits) and C(default-network-opts) this
     holds for each member.
   - What was set is remembered in C(/var/lib/bulkhead/daemon.json), together with the last configuration that worked.
+  - A daemon that runs with other arguments than its unit says is restarted too, and so is one that was started with something that
+    M(bulkhead.docker.docker_manifest_restore) has put right since. What somebody gave it by SIGHUP alone is taken back by SIGHUP.
 author:
   - The Bulkhead authors (@bulkhead)
 extends_documentation_fragment:
@@ -476,7 +478,7 @@ def main():
         module.fail_json(msg=f"{error}.")
     for warning in outcome.warnings:
         module.warn(warning)
-    diff = daemon_transaction.differences(plan, host.config_file) if plan.changes or plan.interrupts else {}
+    diff = daemon_transaction.differences(plan, host.config_file) if plan.changes or plan.interrupts or plan.outdated else {}
     if diff and str(calls):
         diff["prepared"] += f"system calls: {calls}\n"
     module.exit_json(

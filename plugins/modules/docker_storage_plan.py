@@ -99,11 +99,17 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     storage_options,
     systemd,
 )
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard
 
 
 def _units_in_the_way(plan):
-    """Return the units that must not run during the steps; a line in fstab alone disturbs nobody."""
-    if all(step.action == "fstab" for step in plan.steps):
+    """Return the units that must not run during the steps.
+
+    A line in fstab disturbs nobody, and neither does it to mount a filesystem again that Docker has had and lost.
+    """
+    had = guard.guarded(files.read_text(guard.DROP_IN.format(unit="docker.service")) or "")
+    comes_back = all(target.mounted or target.mount_point in had for target in plan.targets)
+    if all(step.action == "fstab" or (step.action == "mount" and comes_back) for step in plan.steps):
         return []
     moves_containerd = any(target.name == "containerd" and not target.mounted for target in plan.targets)
     # The socket first, or a client's next call would start the service again.

@@ -36,10 +36,11 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     files,
     locks,
     processes,
+    restart_due,
     systemd,
     watch,
 )
-from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import DEFAULT_SOCKET, DockerApi
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import DEFAULT_SOCKET, ApiError, DockerApi
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.seccomp_host import SeccompHost
 
 UNIT = "docker.service"
@@ -75,6 +76,7 @@ class Unit:
         masked: whether somebody forbade systemd to start it.
         invocation: systemd's id of this run of the unit; another one after every start. Empty where there is none.
         step: what systemd is doing with it, such as ``activating (start-pre)``.
+        pid: of dockerd; 0 when it does not run.
     """
 
     loaded: bool
@@ -85,6 +87,7 @@ class Unit:
     masked: bool = False
     invocation: str = ""
     step: str = ""
+    pid: int = 0
 
     @property
     def flags(self) -> dict[str, list[str]]:
@@ -197,7 +200,28 @@ class Daemon:
             masked=shown["LoadState"] == "masked",
             invocation=shown["InvocationID"],
             step=f"{state} ({sub})",
+            pid=int(shown["MainPID"] or 0) if active else 0,
         )
+
+    def outdated(self, unit: Unit) -> list[Problem]:
+        """Return why the dockerd that runs is not the one that its unit would start now."""
+        if not unit.active:
+            return []
+        found = [Problem(UNIT, reason) for reason in restart_due.read(unit.invocation)]
+        running = processes.arguments(unit.pid)
+        if running is not None and unit_flags.differ(unit.arguments, running):
+            found.append(Problem(UNIT, f"dockerd runs with '{' '.join(running)}', but its unit says '{' '.join(unit.arguments)}'"))
+        return found
+
+    def last_reload(self, unit: Unit) -> dict[str, str]:
+        """Return what this run of dockerd said at its last SIGHUP; nothing where it does not tell of any."""
+        if not unit.active or not unit.started:
+            return {}
+        try:
+            events = self.api().reloads_since(int(unit.started * 1e9))
+        except ApiError:
+            return {}
+        return events[-1] if events else {}
 
     def watch(self, rescue: t.Callable[[], None]) -> t.ContextManager[None]:
         """Return what calls the rescue if this process is killed while it is entered; see watch.watched."""
@@ -273,6 +297,10 @@ class Daemon:
     def restart(self, timeout: float) -> bool:
         """Restart dockerd and return whether systemd says that it is up."""
         if self.unit().active:
+            if self._socket_lost():
+                # systemd does not make the socket anew while the service has the old one.
+                systemd.stop(SOCKET_UNIT, UNIT, timeout=timeout, scope=self.scope)
+                return self._bring_up(systemd.start, timeout)
             return self._bring_up(systemd.restart, timeout)
         try:
             # A start that systemd is about to make by itself (RestartSec=) would use up the one that a unit may have left.
@@ -296,6 +324,12 @@ class Daemon:
         if self._api is not None:
             self._api.close()
             self._api = None
+
+    def _socket_lost(self) -> bool:
+        """Tell whether systemd listens for dockerd on a path that nobody finds any more."""
+        shown = systemd.properties(SOCKET_UNIT, ["ActiveState", "Listen"], self.scope)
+        paths = [word for word in shown["Listen"].split() if word.startswith("/")]
+        return shown["ActiveState"] == "active" and any(not _is_socket(path) for path in paths)
 
     def _bring_up(self, action: t.Callable[..., commands.CommandResult], timeout: float) -> bool:
         self.disconnect()
@@ -355,3 +389,10 @@ class Daemon:
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         time.sleep(seconds)
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False

@@ -109,6 +109,7 @@ class Plan:
             where none is.
         interrupts: what a restart interrupts, where one is needed.
         logs: how containers log with the new configuration.
+        outdated: why the dockerd that runs is not the one that its unit would start now.
     """
 
     found: Files
@@ -130,6 +131,7 @@ class Plan:
     interrupts: tuple[Interrupt, ...]
     warnings: tuple[str, ...]
     logs: container_logs.Report = container_logs.Report()
+    outdated: tuple[Problem, ...] = ()
 
     @property
     def writes(self) -> bool:
@@ -170,9 +172,14 @@ def make(host: Daemon, request: Request) -> Plan:
     profile = _profile(request, found, clean.config, host)
     fresh = host.written() <= unit.started
     known = daemon_standing.base(state, found, unit.active, unit.invocation, fresh)
+    # Where even that is not known a restart is due, which takes everything back.
+    told = host.last_reload(unit) if info is not None and known is not None else {}
+    # What somebody gave the daemon by SIGHUP and took out of the file again it still has.
+    state = dataclasses.replace(state, reloaded={**state.reloaded, **daemon_info.left_by_reload(told, current, unit_flags.keys(unit.flags))})
+    outdated = host.outdated(unit)
 
     def force(config: dict[str, t.Any]) -> str:
-        odd = _disagreements(host, unit, info, config, version)
+        odd = [*outdated, *_disagreements(host, unit, info, config, version), *daemon_info.reload_disagreements(told, config)]
         reloaded = state.reloaded if unit.invocation == state.invocation else {}
         return daemon_standing.force(known, found, profile, config, version, reloaded, odd)
 
@@ -223,6 +230,7 @@ def make(host: Daemon, request: Request) -> Plan:
         interrupts=(),
         warnings=tuple(warnings),
         logs=logs,
+        outdated=tuple(outdated),
     )
     _validate(host, plan, request)
     return dataclasses.replace(plan, interrupts=interrupts(host, plan)) if plan.need == RESTART else plan

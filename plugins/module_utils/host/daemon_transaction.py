@@ -159,8 +159,9 @@ class Transaction:
         if told and action in (RESTART, DEFERRED):
             self._warnings.append(told)
         if action == DEFERRED:
-            waiting = ", ".join(self._pending(action)) or "settings of an earlier run"
-            self._warnings.append(f"The daemon waits for a restart, which is deferred, to use {waiting}.")
+            waiting = ", ".join(self._pending(action)) or ("" if self._plan.outdated else "settings of an earlier run")
+            reasons = [*([f"to use {waiting}"] if waiting else []), *(f"because {problem.message}" for problem in self._plan.outdated)]
+            self._warnings.append(f"The daemon waits for a restart, which is deferred, {', and '.join(reasons)}.")
 
     def _pending(self, action: str) -> list[str]:
         if action != DEFERRED:
@@ -553,6 +554,7 @@ def differences(plan: Plan, config_file: str) -> dict[str, str]:
         f"{_fate(change, plan)}"
         for change in plan.changes
     ]
+    lines += [f"restart: {problem.message}" for problem in plan.outdated]
     lines += [f"restart: {entry.name}: {'; '.join(entry.why)}" for entry in plan.interrupts]
     return {
         "before_header": config_file,

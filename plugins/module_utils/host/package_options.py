@@ -7,6 +7,7 @@ PRIVATE to the collection: no stability is promised to other users.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store, packages
@@ -28,6 +29,7 @@ POLICY: dict[str, t.Any] = {
 }
 ARGUMENTS: dict[str, t.Any] = {
     "packages": {"type": "list", "elements": "dict", "required": True, "options": PACKAGE},
+    "versions": {"type": "dict", "default": {}},
     **POLICY,
     "directory": {"type": "str", "default": ""},
     "checksums": {"type": "str", "default": ""},
@@ -38,8 +40,10 @@ ARGUMENTS: dict[str, t.Any] = {
 
 def read(params: t.Mapping[str, t.Any]) -> package_plan.Request:
     """Return what a module was asked for."""
+    wanted = [packages.Wanted(**item) for item in params["packages"]]
+    versions = params["versions"]
     return package_plan.Request(
-        wanted=tuple(packages.Wanted(**item) for item in params["packages"]),
+        wanted=tuple(one if one.version else dataclasses.replace(one, version=str(versions.get(one.name, ""))) for one in wanted),
         policy=packages.Policy(**{name: params[name] for name in POLICY}),
         directory=params["directory"],
         checksums=params["checksums"],

@@ -71,6 +71,10 @@ class UserDaemon(Daemon):
         """Return what the user's systemd says about docker.service now."""
         return Unit(False, False, False) if self.account.uid is None else super().unit()
 
+    def outdated(self, unit: Unit) -> list[Problem]:  # pylint: disable=unused-argument
+        """Return nothing: the main process of a user's unit is rootlesskit, whose arguments are others."""
+        return []
+
     def context(self, root: str | None) -> Context:
         """Return the facts that decide whether a value can be; limits of processes are never raised by a user's daemon."""
         return dataclasses.replace(super().context(root), open_files_limit=self._open_files_limit())

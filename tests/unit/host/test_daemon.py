@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pathlib
+import socket
 import time
 
 import pytest
@@ -15,9 +17,12 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     docker_data,
     files,
     locks,
+    processes,
+    restart_due,
     subid_files,
     systemd,
 )
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError
 
 SHOWN = {
     "LoadState": "loaded",
@@ -274,3 +279,63 @@ def test_users_and_programs_may_still_come_in_check_mode():
 
 def test_inventory(host, tmp_path):
     assert host.inventory(str(tmp_path)) == docker_data.DockerData(str(tmp_path))
+
+
+def test_a_dockerd_with_other_arguments_than_its_unit_is_outdated(host, monkeypatch, tmp_path):
+    monkeypatch.setattr(restart_due, "PATH", str(tmp_path / "due.json"))
+    running = ["-H", "fd://"]
+    monkeypatch.setattr(processes, "arguments", lambda pid: running)
+    unit = daemon.Unit(True, True, False, ("-H", "fd://"), invocation="run 1", pid=7)
+    assert host.outdated(unit) == []
+    running = ["-H", "fd://", "--debug"]
+    assert [problem.message for problem in host.outdated(unit)] == ["dockerd runs with '-H fd:// --debug', but its unit says '-H fd://'"]
+    running = None
+    assert host.outdated(unit) == []
+    restart_due.note("run 1", "it was started with another file")
+    assert [problem.message for problem in host.outdated(unit)] == ["it was started with another file"]
+    assert host.outdated(daemon.Unit(True, False, False)) == []
+
+
+def test_the_last_reload_of_this_run_of_dockerd_counts(host):
+    class Api:
+        told = [{"debug": "true"}, {"debug": "false"}]
+
+        def reloads_since(self, moment):
+            if isinstance(self.told, Exception):
+                raise self.told
+            return self.told if moment == 5 * 10**9 else []
+
+    host._api = Api()
+    unit = daemon.Unit(True, True, False, started=5.0)
+    assert host.last_reload(unit) == {"debug": "false"}
+    assert host.last_reload(daemon.Unit(True, True, False, started=6.0)) == {}
+    assert host.last_reload(daemon.Unit(True, False, False)) == {}
+    Api.told = ApiError("silent")
+    assert host.last_reload(unit) == {}
+
+
+@pytest.mark.parametrize(
+    "state, path, expected",
+    [
+        ("active", "gone", ["stop", "start"]),
+        ("active", "there", ["restart"]),
+        ("inactive", "gone", ["restart"]),
+    ],
+)
+def test_a_restart_lets_systemd_listen_again_where_nobody_finds_the_socket(host, monkeypatch, tmp_path, state, path, expected):
+    called = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "there"))
+        shown = {**SHOWN, "Listen": f"{tmp_path / path} (Stream)"}
+        monkeypatch.setattr(systemd, "properties", lambda unit, _names, _scope: {**shown, "ActiveState": state if unit == daemon.SOCKET_UNIT else "active"})
+        monkeypatch.setattr(systemd, "reset_failed", lambda _unit, _scope: None)
+        for name in ("stop", "start", "restart"):
+            monkeypatch.setattr(systemd, name, lambda *units, name=name, **_options: called.append(name) or commands.CommandResult(0, "", ""))
+        assert host.restart(10) is True
+    assert called == expected
+
+
+def test_arguments_of_a_process():
+    assert processes.arguments(os.getpid()) == pathlib.Path(f"/proc/{os.getpid()}/cmdline").read_text(encoding="utf-8").split("\0")[1:-1]
+    assert processes.arguments(0) is None
+    assert processes.arguments(2**22 + 1) is None

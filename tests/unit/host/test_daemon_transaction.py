@@ -134,6 +134,7 @@ class FakeHost:
         self.die_at = ""
         self.masked = False
         self.starts = 1
+        self.old_reasons = {}
 
     def _step(self, name):
         self.log.append(name)
@@ -177,6 +178,13 @@ class FakeHost:
             invocation=f"run {self.starts}" if self.up else "",
             step="active (running)" if self.up else "failed (failed)",
         )
+
+    def outdated(self, unit):
+        return list(self.old_reasons.get(unit.invocation, [])) if unit.active else []
+
+    def last_reload(self, unit):
+        told = [attributes for when, attributes in self.events if when >= unit.started * 1e9]
+        return told[-1] if told and unit.active else {}
 
     def lock(self, seconds):
         return contextlib.nullcontext()
@@ -965,3 +973,43 @@ def test_a_profile_that_the_probe_finds_wrong_is_rolled_back(monkeypatch):
 def test_what_could_not_be_proved_is_said():
     outcome = run(FakeHost({}), {}, seccomp_profile=PROFILE)
     assert [warning for warning in outcome.warnings if "could not be tried out: libseccomp is not here" in warning]
+
+
+def test_a_daemon_that_is_not_what_its_unit_says_is_restarted():
+    host = FakeHost({})
+    host.old_reasons = {"run 1": [Problem("docker.service", "dockerd runs with '--debug', but its unit says '-H fd://'")]}
+    outcome = run(host, {})
+    assert (outcome.changed, outcome.action) == (True, "restart")
+    assert "before-write" not in host.log
+    assert run(host, {}).action == "none"
+
+
+def test_such_a_restart_can_be_deferred_and_is_told():
+    host = FakeHost({})
+    host.old_reasons = {"run 1": [Problem("docker.service", "dockerd runs with '--debug'")]}
+    outcome = run(host, {}, may_restart=False)
+    assert (outcome.changed, outcome.action, outcome.pending_restart) == (False, "deferred", True)
+    assert any("dockerd runs with '--debug'" in warning for warning in outcome.warnings)
+    assert "restart" not in host.log
+    assert run(host, {}).action == "restart"
+
+
+def test_check_mode_predicts_such_a_restart():
+    host = FakeHost({})
+    host.old_reasons = {"run 1": [Problem("docker.service", "dockerd runs with '--debug'")]}
+    outcome = run(host, {}, predicting=True)
+    assert (outcome.changed, outcome.action) == (True, "restart")
+    assert host.log == []
+
+
+def test_a_key_that_the_daemon_was_given_by_sighup_only_is_taken_back_by_sighup():
+    host = FakeHost({})
+    run(host, {"labels": ["a=b"]})
+    host.events.append((host.now(), {"debug": "true", "labels": '["x=y"]'}))
+    host.loaded.update({"debug": True, "labels": ["x=y"]})
+    host.log = []
+    outcome = run(host, {"labels": ["a=b"]})
+    assert outcome.action == "reload"
+    assert "restart" not in host.log
+    assert (host.loaded["debug"], host.loaded["labels"]) == (False, ["a=b"])
+    assert run(host, {"labels": ["a=b"]}).action == "none"
