@@ -43,8 +43,8 @@ class Browser:
         self.driver = driver
         self.directory = directory
 
-    def open(self, page, hash="", width=1280, dark=False, script=True):
-        """Show a page as if it had just been opened, and wait until its script is done."""
+    def open(self, page, hash="", width=1280, dark=False, script=True, own_script=True):
+        """Show a page as if it had just been opened, and wait until its script is done, or without one of its own until it is there."""
         path = self.directory / "report.html"
         path.write_text(page, encoding="utf-8")
         self.command("Emulation.setScriptExecutionDisabled", value=False)
@@ -59,7 +59,9 @@ class Browser:
         self.command("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
         self.command("Emulation.setScriptExecutionDisabled", value=not script)
         self.driver.get(path.as_uri() + (f"#{hash}" if hash else ""))
-        if script:
+        if script and not own_script:
+            WebDriverWait(self.driver, 30).until(lambda driver: driver.execute_script("return document.readyState") == "complete")
+        elif script:
             WebDriverWait(self.driver, 30).until(lambda driver: driver.execute_script("return document.documentElement.dataset.ready") == "yes")
 
     def emulate(self, dark=False, media=""):

@@ -15,6 +15,7 @@ import yaml
 from ansible_collections.bulkhead.docker.plugins.action import docker_audit_report as action
 from ansible_collections.bulkhead.docker.plugins.module_utils.report import formats
 from ansible_collections.bulkhead.docker.plugins.modules.docker_audit_report import DOCUMENTATION
+from ansible_collections.bulkhead.docker.plugins.plugin_utils import report_files
 from ansible_collections.bulkhead.docker.tests.unit.report.examples import project, result
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -189,16 +190,16 @@ def test_refusals(play, tmp_path):
 
 @pytest.mark.parametrize("name", ["a/b", "../x", ".hidden", "", "a b", "ä", "x" * 300, "..", "con\x00"])
 def test_names_of_files(name):
-    made = action._file_name(name)
+    made = report_files.file_name(name)
     assert made not in (".", "..", name)
-    assert action._UNSAFE.search(made) is None
+    assert report_files.UNSAFE.search(made) is None
     assert len(made) < 120
     assert not made.startswith(".")
-    assert action._file_name("host-1.example.org") == "host-1.example.org"
+    assert report_files.file_name("host-1.example.org") == "host-1.example.org"
 
 
 def test_two_names_are_two_files():
-    assert action._file_name("a/b") != action._file_name("a b")
+    assert report_files.file_name("a/b") != report_files.file_name("a b")
 
 
 def test_the_documentation_has_the_options_of_the_action():
