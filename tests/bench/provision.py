@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run without work costs: the playbook provision beside a play that only installs Docker, copies a file and
-ensures a service, on the same host, in turn, so that a machine that gets slower slows both.
+"""What a run without work costs: the playbooks provision and drift beside a play that only installs Docker, copies a file
+and ensures a service, on the same host, in turn, so that a machine that gets slower slows all three.
 
 Started by `make bench`, which sets up the environment and an engine.
 """
@@ -20,6 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCENARIO = "demo"
 CONTAINER = "bulkhead-lab-demo-host"
 ROUNDS = 5
+# What looking for drift may cost at most, as a share of each of the others.
+MOST = {"provision": 0.25, "minimal": 0.5}
 
 
 def must(command: list[str], **more: object) -> str:
@@ -72,20 +74,30 @@ def main() -> None:
             config.write_text(must(["docker", "exec", CONTAINER, "cat", "/etc/docker/daemon.json"]), encoding="utf-8")
             minimal = directory / "minimal.yml"
             minimal.write_text((ROOT / "tests" / "bench" / "minimal.yml").read_text(encoding="utf-8"), encoding="utf-8")
-            times: dict[str, list[float]] = {"provision": [], "minimal": []}
+            playbooks = {"provision": "bulkhead.docker.provision", "minimal": str(minimal), "drift": "bulkhead.docker.drift"}
+            times: dict[str, list[float]] = {name: [] for name in playbooks}
             for _round in range(ROUNDS + 1):
-                times["provision"].append(measure("bulkhead.docker.provision", hosts))
-                times["minimal"].append(measure(str(minimal), hosts))
+                for name, playbook in playbooks.items():
+                    times[name].append(measure(playbook, hosts))
     finally:
         if not env_running:
             must(["molecule", "destroy", "--scenario-name", SCENARIO], env=molecule_env)
     # The first round warms caches.
     counted = {name: values[1:] for name, values in times.items()}
-    ratios = [ours / theirs for ours, theirs in zip(counted["provision"], counted["minimal"])]
     print(f"a run without work, {ROUNDS} rounds in turn, seconds (median, least, most)")
     for name, values in counted.items():
         print(f"  {name:<10} {statistics.median(values):6.2f} {min(values):6.2f} {max(values):6.2f}")
-    print(f"  provision / minimal, round by round: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    ratio("provision", "minimal", counted)
+    missed = [f"drift in {most} of {name}" for name, most in MOST.items() if ratio("drift", name, counted) > most]
+    if missed:
+        sys.exit(f"missed: {'; '.join(missed)}")
+
+
+def ratio(ours: str, theirs: str, counted: dict[str, list[float]]) -> float:
+    """Print and return how much of one another took, round by round."""
+    ratios = [one / other for one, other in zip(counted[ours], counted[theirs])]
+    print(f"  {ours} / {theirs}, round by round: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    return statistics.median(ratios)
 
 
 if __name__ == "__main__":

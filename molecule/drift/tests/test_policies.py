@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`safe` restarts nothing and says what it left; a closed window does the same; a killed run leaves what the next one mends."""
+
+from __future__ import annotations
+
+import pytest
+from drive import KILLS, RESTARTLESS
+from injections import INJECTIONS
+
+
+def test_safe_mends_what_needs_no_restart_and_leaves_the_rest(story, name, now):
+    left = now(story("safe")["safe"]["hosts"][name])
+    assert "package-changed" in left
+    for deed in RESTARTLESS:
+        assert INJECTIONS[deed].finds not in left or INJECTIONS[deed].finds in ("file-edited", "file-missing")
+    assert "hold-removed" not in left
+    assert "file-missing" not in left
+
+
+def test_safe_restarts_neither_dockerd_nor_containerd(story, name):
+    before, after, shut, at_last = story("safe")["standing"][name]
+    assert before == after
+    assert before == shut, "outside of the window `all` acts as `safe`"
+    assert before != at_last
+
+
+def test_all_mends_the_rest(story, name):
+    told = story("safe")
+    assert told["all"]["status"] == 0, told["all"]["said"]
+    assert told["then"]["hosts"][name]["verdict"] == "clean", told["then"]["hosts"][name]["differences"]
+
+
+@pytest.fixture(params=range(KILLS))
+def killed(request, story):
+    told = story("kills")
+    print(f"DRIFT_SEED={told['seed']}")
+    return told["kills"][request.param]
+
+
+def test_the_run_after_a_killed_one_mends_the_host(killed, name):
+    assert killed["second"]["status"] == 0, killed["second"]["said"]
+    assert killed["third"]["hosts"][name]["verdict"] == "clean", killed["third"]["hosts"][name]["differences"]
+
+
+def test_some_runs_were_killed_in_the_middle(story):
+    assert not all(entry["ended"] for entry in story("kills")["kills"])
