@@ -180,7 +180,7 @@ def _standing(lab: Lab, host: str) -> str:
     return lab.on(host, "systemctl show --value --property InvocationID docker containerd | tr '\\n' ' '").stdout.strip()
 
 
-KILLS = int(os.environ.get("DRIFT_KILLS", "6"))
+KILLS = int(os.environ.get("DRIFT_KILLS", "4"))
 KILLED_DEEDS = ("daemon.json edited", "guard removed", "fstab line gone", "hold removed", "seccomp profile deleted", "subuid line changed")
 
 
@@ -216,7 +216,7 @@ def kills(lab: Lab) -> Json:
 
 
 DENIED = ("keyctl", "add_key", "request_key", "bpf")
-PREDICTIONS = int(os.environ.get("DRIFT_PREDICTIONS", "6"))
+PREDICTIONS = int(os.environ.get("DRIFT_PREDICTIONS", "5"))
 
 
 def _random_inputs(chance: random.Random) -> Json:
