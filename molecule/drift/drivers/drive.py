@@ -156,7 +156,7 @@ def safe(lab: Lab) -> Json:
     """Mend by the policy `safe` what needs a restart and what does not, then by `all`."""
     before = {}
     for host in HOSTS:
-        for name in ("daemon.json edited", *RESTARTLESS, "package upgraded"):
+        for name in ("dockerd restarted with other flags", "daemon.json edited", *RESTARTLESS, "package upgraded"):
             lab.on(host, INJECTIONS[name].script)
         before[host] = _standing(lab, host)
     first = lab.play(PLAYBOOK, HOSTS, docker_drift_mend="safe")
