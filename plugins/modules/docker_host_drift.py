@@ -231,6 +231,7 @@ duration:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bulkhead.docker.plugins.module_utils.drift import model
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import drift_check
 
 
@@ -264,7 +265,7 @@ def main():
         found = drift_check.run(module.params)
     except drift_check.Refused as error:
         module.fail_json(msg=f"{error}.")
-    module.exit_json(changed=False, **found)
+    module.exit_json(changed=False, **model.readable(found))
 
 
 if __name__ == "__main__":

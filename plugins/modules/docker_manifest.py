@@ -102,6 +102,7 @@ unknown:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bulkhead.docker.plugins.module_utils.drift import model
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, drift_record, files
 
 
@@ -115,7 +116,7 @@ def main():
         supports_check_mode=True,
     )
     try:
-        record = drift_record.make(module.params["sections"], module.params["collection_version"])
+        record = drift_record.make(module.params["sections"], module.params["collection_version"], predicting=module.check_mode)
         if not module.check_mode:
             drift_record.write(record)
     except (commands.CommandError, files.FileError, drift_record.RecordError) as error:
@@ -125,7 +126,7 @@ def main():
     if record.kept:
         module.warn(
             f"{len(record.kept)} things are not as they were recorded and no role makes them, so they stay drift: "
-            f"{', '.join(entry['item'] for entry in record.kept[:10])}{' …' if len(record.kept) > 10 else ''}; "
+            f"{model.readable(', '.join(entry['item'] for entry in record.kept[:10]))}{' …' if len(record.kept) > 10 else ''}; "
             "mend them with the playbook drift, or accept them."
         )
     module.exit_json(
@@ -133,8 +134,8 @@ def main():
         path=record.path,
         recorded=record.recorded,
         changed_sections=list(record.changed_sections),
-        kept=list(record.kept),
-        unknown=list(record.unknown),
+        kept=model.readable(record.kept),
+        unknown=model.readable(record.unknown),
         diff=record.diff(),
     )
 

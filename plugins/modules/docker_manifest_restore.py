@@ -85,6 +85,7 @@ packages:
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bulkhead.docker.plugins.module_utils.drift import model
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, manifest_restore
 
 
@@ -112,13 +113,13 @@ def main():
     if result.problem:
         module.warn(f"Nothing is put back for {params['section']}: {result.problem}.")
     for left in result.left:
-        module.warn(f"{left.item} stays as it is: {left.reason}.")
-    said = [action.says for action in result.actions]
+        module.warn(model.readable(f"{left.item} stays as it is: {left.reason}."))
+    said = model.readable([action.says for action in result.actions])
     module.exit_json(
         changed=bool(said),
         restored=said,
-        set_aside=result.places,
-        left=[dataclasses.asdict(left) for left in result.left],
+        set_aside=model.readable(result.places),
+        left=model.readable([dataclasses.asdict(left) for left in result.left]),
         packages=result.packages,
         diff={"before_header": "drifted", "after_header": "as recorded", "before": "", "after": "".join(f"{line}\n" for line in said)},
     )

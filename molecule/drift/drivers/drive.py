@@ -259,7 +259,9 @@ def predictions(lab: Lab) -> Json:
             }
         )
         print(f"prediction {number}: {inputs} {foreseen['status']} {done['status']}", flush=True)
-    return {"seed": seed, "rounds": told}
+    # The hosts go back to the variables of the scenario, for the stories that follow.
+    last = lab.play("bulkhead.docker.provision", HOSTS)
+    return {"seed": seed, "rounds": told, "back": last["status"]}
 
 
 def differing(before: Json, after: Json) -> list[str]:

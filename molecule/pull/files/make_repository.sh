@@ -2,7 +2,8 @@
 # A repository of a fleet: a signed commit on the branch main, and one that nobody signed on the branch careless.
 set -eu
 export HOME=/root GNUPGHOME=/root/.gnupg
-mkdir -p -m 0700 "$GNUPGHOME"
+mkdir -p "$GNUPGHOME"
+chmod 0700 "$GNUPGHOME"
 gpg --batch --quiet --pinentry-mode loopback --passphrase '' --quick-generate-key fleet@lab.example ed25519 sign never
 key=$(gpg --list-secret-keys --with-colons | awk -F: '$1 == "fpr" { print $10; exit }')
 work=$(mktemp -d)

@@ -22,6 +22,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.drift.model import
 _CONDITIONAL = {("package", "type"), ("package", "version")}
 #: The kind whose new members nobody has asked for.
 _FOREIGN = "foreign_file"
+#: Kinds of which the host says whether they belong to a role, and not its variables: where one is gone it is not forgotten.
+_FOUND = (_FOREIGN, "sysctl", "firewall", "socket")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +51,7 @@ def recorded(before: t.Mapping[str, State], now: t.Mapping[str, State], accept: 
     kept: list[str] = []
     for thing, state in now.items():
         old = before.get(thing)
-        if _accepted(thing, accept) or (old is None and not (before and split(thing)[0] == _FOREIGN and state.get("type") != ABSENT)):
+        if accepted(thing, accept) or (old is None and not (before and split(thing)[0] == _FOREIGN and state.get("type") != ABSENT)):
             items[thing] = dict(state)
         elif old is None:
             kept.append(thing)
@@ -58,20 +60,22 @@ def recorded(before: t.Mapping[str, State], now: t.Mapping[str, State], accept: 
             if _differ(split(thing)[0], items[thing], state):
                 kept.append(thing)
     for thing, old in before.items():
-        if thing not in now and split(thing)[0] == _FOREIGN and not _accepted(thing, accept):
+        if thing not in now and split(thing)[0] in _FOUND and not accepted(thing, accept):
             items[thing] = dict(old)
             kept.append(thing)
     return Recorded(items, tuple(kept))
 
 
-def _accepted(thing: str, accept: t.Sequence[str]) -> bool:
+def accepted(thing: str, accept: t.Sequence[str]) -> bool:
+    """Tell whether a thing is written down as it is."""
     return any(fnmatch.fnmatchcase(thing, pattern) for pattern in accept)
 
 
 def _merged(kind: str, old: State, new: State) -> dict[str, t.Any]:
     merged = dict(new)
     for field, aspect in KINDS[kind].items():
-        if field not in old or old[field] == new.get(field):
+        if field not in old or old[field] in (UNKNOWN, new.get(field)):
+            # What was never seen is no state that could be kept.
             continue
         vouched = aspect.route not in (RESTORE, PERSON) and (kind, field) not in _CONDITIONAL
         if vouched and new.get(field) != UNKNOWN:

@@ -155,6 +155,13 @@ KINDS: dict[str, dict[str, Aspect]] = {
             RESTART,
             "see what was mounted over it, and unmount that",
         ),
+        "root": Aspect(
+            "mount-hidden",
+            "on {name} lies the directory {observed} of its filesystem, and {expected} lay there",
+            PERSON,
+            RESTART,
+            "see what was mounted over it, and unmount that",
+        ),
         "uuid": Aspect(
             "mount-replaced",
             "on {name} the filesystem {observed} is mounted instead of {expected}",
@@ -205,7 +212,7 @@ KINDS: dict[str, dict[str, Aspect]] = {
 }
 
 #: Where one of these differs, it is another thing, and the rest says nothing.
-_WHOLE = ("type", "on", "hidden")
+_WHOLE = ("type", "on", "hidden", "root")
 #: How many entries of a list, and how many characters of a value, a sentence shows. The evidence has all.
 _MOST_ENTRIES = 6
 _MOST_CHARACTERS = 300

@@ -62,6 +62,7 @@ MISSING = "manifest-missing"
 DAMAGED = "manifest-damaged"
 FOREIGN = "manifest-of-another-machine"
 EXPOSED = "manifest-exposed"
+UNRECORDED = "role-unrecorded"
 INPUTS = "inputs-changed"
 COLLECTION = "collection-changed"
 SILENT = "engine-silent"
@@ -149,6 +150,25 @@ def of_manifest(name: str, path: str, problem: str, changed_at: float | None, la
     return Difference(name, "", item("manifest", path), f"{path} {problem}", None, None, path, RECORD, NOTHING, "", changed_at, last_good)
 
 
+def of_unrecorded(known: Manifest, whole: t.Iterable[str]) -> list[Difference]:
+    """Return the roles that make a converge of the host and of which a manifest says nothing.
+
+    Such a role has never ended well, or what it made has never been applied, so nobody can say that the host is as it shall be.
+    """
+    return [
+        Difference(
+            UNRECORDED,
+            role,
+            item("section", role),
+            f"nothing is recorded of {role}: it has not run to its end yet, or what it made still waits",
+            source="/var/lib/bulkhead/manifest.json",
+            blast=RESTART,
+        )
+        for role in whole
+        if role not in known.sections
+    ]
+
+
 def of_sections(known: Manifest, inputs: t.Mapping[str, str], collection: str) -> list[Difference]:
     """Return which recorded roles would run with other variables now, or are of another release.
 
@@ -199,9 +219,12 @@ def of_daemon(seen: DaemonSeen, last_good: str) -> list[Difference]:
     for key, (problem, source) in odd.items():
         reloads = daemon_keys.KEYS[key.partition(".")[0]].apply == daemon_keys.RELOAD and (key in seen.config or key in left)
         blast = RELOAD if reloads else RESTART
-        says = f"{key} was changed in the running dockerd: {problem.message}"
+        # Addresses may hold a password.
+        told = daemon_changes.masked(problem.message)
+        wanted = daemon_changes.masked(seen.config.get(key))
+        says = f"{key} was changed in the running dockerd: {told}"
         found.append(
-            Difference(SETTING, DAEMON_ROLE, item("setting", key), says, seen.config.get(key), problem.message, source, CONVERGE, blast, last_good=last_good)
+            Difference(SETTING, DAEMON_ROLE, item("setting", key), says, wanted, told, source, CONVERGE, blast, last_good=last_good)
         )
     return found
 
@@ -220,7 +243,7 @@ def of_flags(unit: t.Mapping[str, t.Sequence[str]], config: t.Mapping[str, t.Any
             item("setting", problem.where),
             f"dockerd cannot be started any more: {problem}",
             None,
-            list(unit.get(problem.where, ())),
+            [daemon_changes.masked(word) for word in unit.get(problem.where, ())],
             "systemctl show docker.service",
             PERSON,
             RESTART,

@@ -77,6 +77,17 @@ class Difference:
         return dataclasses.asdict(self)
 
 
+def readable(value: t.Any) -> t.Any:
+    """Return a value in which texts that are no UTF-8, such as names of files, are told with escapes, since no module may return them."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") if not value.isascii() else value
+    if isinstance(value, t.Mapping):
+        return {readable(key): readable(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [readable(entry) for entry in value]
+    return value
+
+
 def item(kind: str, name: str) -> str:
     """Return the name of a thing."""
     return f"{kind}:{name}"

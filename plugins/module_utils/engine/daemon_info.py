@@ -10,6 +10,7 @@ event (daemon/reload.go). Exit statuses prove nothing: a reload that failed leav
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import re
@@ -48,7 +49,9 @@ _LEFT: dict[str, t.Any] = {
     "max-download-attempts": 5,
     "shutdown-timeout": 15,
 }
-_LEFT_LISTS = ("labels", "registry-mirrors")
+_LEFT_LISTS = _EVENT_LISTS
+#: What every engine takes for insecure (moby: daemon/pkg/registry, LoadInsecureRegistries).
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
 _FRACTION = re.compile(r"\.\d+")
 
 
@@ -101,6 +104,9 @@ def disagreements(
             _slashed(registries.get("Mirrors") or []),
             _slashed(config.get("registry-mirrors", [])),
         )
+    trusted, asked = _insecure(registries), _asked_insecure(config)
+    if "insecure-registries" not in flags and not trusted <= asked:
+        expected["insecure-registries"] = (sorted(trusted), sorted(asked))
     store = (config.get("features") or {}).get("containerd-snapshotter")
     if store is not None and "features" not in flags and info.get("DriverStatus") is not None:
         expected["features.containerd-snapshotter"] = (uses_containerd(info), store)
@@ -109,6 +115,27 @@ def disagreements(
         for key, (shown, wanted) in expected.items()
         if not same(shown, wanted)
     ]
+
+
+def _insecure(registries: t.Mapping[str, t.Any]) -> set[str]:
+    """Return the registries that a daemon trusts without TLS, apart from those of the host itself."""
+    named = {str(name) for name, index in (registries.get("IndexConfigs") or {}).items() if index.get("Secure") is False}
+    return named | {str(network) for network in registries.get("InsecureRegistryCIDRs") or [] if network not in _LOOPBACK}
+
+
+def _asked_insecure(config: Config) -> set[str]:
+    """Return what a configuration has for them, in the daemon's own words."""
+    found = set()
+    for entry in config.get("insecure-registries") or []:
+        _scheme, _slashes, name = str(entry).rpartition("://")
+        found.add(name)
+        if "/" in name:
+            import ipaddress
+
+            # The daemon says a network by its first address.
+            with contextlib.suppress(ValueError):
+                found.add(str(ipaddress.ip_network(name, strict=False)))
+    return found
 
 
 def reload_disagreements(attributes: t.Mapping[str, str], config: Config) -> list[Problem]:
@@ -158,8 +185,9 @@ def left_by_reload(attributes: t.Mapping[str, str], config: Config, flags: t.Con
                 entries = json.loads(attributes.get(key, "null"))
             except ValueError:
                 entries = None
-            if entries and isinstance(entries, list):
-                found[key] = [str(entry) for entry in entries]
+            kept = [str(entry) for entry in entries if entry not in _LOOPBACK] if isinstance(entries, list) else []
+            if kept:
+                found[key] = kept
     return found
 
 

@@ -210,7 +210,10 @@ class Daemon:
         found = [Problem(UNIT, reason) for reason in restart_due.read(unit.invocation)]
         running = processes.arguments(unit.pid)
         if running is not None and unit_flags.differ(unit.arguments, running):
-            found.append(Problem(UNIT, f"dockerd runs with '{' '.join(running)}', but its unit says '{' '.join(unit.arguments)}'"))
+            from ansible_collections.bulkhead.docker.plugins.module_utils.host import drift_look
+
+            here, there = (" ".join(map(drift_look.masked, words)) for words in (running, unit.arguments))
+            found.append(Problem(UNIT, f"dockerd runs with '{here}', but its unit says '{there}'"))
         return found
 
     def last_reload(self, unit: Unit) -> dict[str, str]:

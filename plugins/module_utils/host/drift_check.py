@@ -68,7 +68,9 @@ class Check:
         known = found.manifest or Manifest()
         if found.manifest is None:
             self.differences.append(live.of_manifest(found.name, manifest.PATH, found.problem, found.changed_at))
-        elif found.exposed:
+        else:
+            self.differences += live.of_unrecorded(known, self._options["roles"])
+        if found.manifest is not None and found.exposed:
             says = f"has mode and owner {found.exposed}, so others than root may read or change it"
             self.differences.append(live.of_manifest(live.EXPOSED, manifest.PATH, says, found.changed_at))
         things = [thing for section in known.sections.values() for thing in section.items]

@@ -11,6 +11,7 @@ there on this host, it leaves out.
 from __future__ import annotations
 
 import os
+import pwd
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.kinds import ABSENT
@@ -98,7 +99,7 @@ def _daemon(known: Knowledge, eyes: Eyes) -> list[str]:
     config_file = str(known.get("config_file") or CONFIG_FILE)
     user = str(known.get("rootless_user") or "")
     if user:
-        return [item("file", config_file), item("user_unit", f"{user}/docker.service")]
+        return [item("file", str(known.get("config_file") or _config_file_of(user))), item("user_unit", f"{user}/docker.service")]
     found = [item("file", config_file), item("directory", os.path.dirname(config_file)), item("directory", STATE_DIRECTORY)]
     config = drift_places.configuration(config_file)
     profile = config.get("seccomp-profile")
@@ -117,6 +118,14 @@ def _daemon(known: Knowledge, eyes: Eyes) -> list[str]:
     flags = unit_flags.parse(drift_places.arguments(eyes.unit("docker.service")))
     found += _network(config, flags, eyes)
     return found
+
+
+def _config_file_of(user: str) -> str:
+    """Return where a user's daemon has its configuration."""
+    from ansible_collections.bulkhead.docker.plugins.module_utils.engine import rootless
+
+    account = rootless.Account(user, pwd.getpwnam(user).pw_dir)
+    return f"{account.config_directory}/daemon.json"
 
 
 def _network(config: t.Mapping[str, t.Any], flags: t.Mapping[str, t.Sequence[str]], eyes: Eyes) -> list[str]:

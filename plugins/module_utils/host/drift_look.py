@@ -239,6 +239,7 @@ class Eyes:
         return {
             "type": MOUNTED,
             "hidden": _is_hidden(path, found),
+            "root": found.root,
             "uuid": uuid or UNKNOWN,
             "options": sorted(read_only | (options & (_VFS_OPTIONS | _QUOTA_OPTIONS))),
             "_source": "/proc/self/mountinfo",

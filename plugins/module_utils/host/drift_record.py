@@ -58,13 +58,15 @@ class Record:
         return {"before_header": self.path, "after_header": self.path, "before": before, "after": after}
 
 
-def make(sections: t.Mapping[str, t.Any], collection: str, now: float | None = None) -> Record:
+def make(sections: t.Mapping[str, t.Any], collection: str, now: float | None = None, predicting: bool = False) -> Record:
     """Look at the host and return what is to be written.
 
     Args:
         sections: what each role knows, by its name.
         collection: the version of the collection.
         now: the time, in seconds since the epoch; None asks the clock.
+        predicting: whether the roles have only predicted what they would do. A role with the same variables makes again what was
+            written down, so what is seen before it has done so is not taken for that.
 
     Raises:
         RecordError: there is nothing to record of a role, or what it knows is not what it has to be.
@@ -97,9 +99,14 @@ def make(sections: t.Mapping[str, t.Any], collection: str, now: float | None = N
             states[thing] = _kept(thing, seen, known)
         # Of another machine there is nothing to keep.
         old = before.sections[role].items if role in before.sections else {}
-        honest = keeping.recorded(old, states, [str(pattern) for pattern in known.get("accept") or ()])
+        accept = [str(pattern) for pattern in known.get("accept") or ()]
+        honest = keeping.recorded(old, states, accept)
         kept += [{"item": thing, "role": role} for thing in honest.kept]
-        made[role] = Section(str(known.get("inputs") or ""), collection, at, honest.items)
+        inputs = str(known.get("inputs") or "")
+        items = honest.items
+        if predicting and role in before.sections and (before.sections[role].inputs, before.sections[role].collection) == (inputs, collection):
+            items = {thing: state if keeping.accepted(thing, accept) else dict(old.get(thing, state)) for thing, state in items.items()}
+        made[role] = Section(inputs, collection, at, items)
     machine = manifest_file.machine_id()
     after = manifest.recorded(before, machine, made)
     text = manifest.render(after)
@@ -125,6 +132,9 @@ def _kept(thing: str, seen: t.Mapping[str, t.Any], known: t.Mapping[str, t.Any])
     if kind == "unit" and name.endswith(".slice"):
         # It is there while containers are.
         state = {field: value for field, value in state.items() if field not in ("active", "enabled")}
+    if thing == item("directory", drift_items.STATE_DIRECTORY):
+        # Writing the manifest closes it.
+        state.update(mode=f"{manifest_file.DIRECTORY_MODE:04o}", owner="0:0")
     if kind == "package" and thing in _not_held(known):
         state.pop("held", None)
     if kind == "mount_point" and not known.get("immutable", True):

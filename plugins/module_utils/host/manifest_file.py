@@ -16,7 +16,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.drift.manifest imp
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import files
 
 MODE = 0o600
-_DIRECTORY_MODE = 0o700
+DIRECTORY_MODE = 0o700
 _MACHINE_ID = "/etc/machine-id"
 
 
@@ -56,6 +56,9 @@ def read(path: str = manifest.PATH, machine: str | None = None) -> Found:
     except OSError as error:
         return Found(name=live.DAMAGED, problem=f"cannot be looked at: {error.strerror}")
     changed_at = status.st_ctime
+    author = _other_author(path, status)
+    if author:
+        return Found(name=live.EXPOSED, problem=author, changed_at=changed_at, exposed=author)
     exposed = f"{stat.S_IMODE(status.st_mode):04o} {status.st_uid}:{status.st_gid}"
     exposed = "" if (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (MODE, os.geteuid(), os.getegid()) else exposed
     try:
@@ -72,7 +75,11 @@ def read(path: str = manifest.PATH, machine: str | None = None) -> Found:
 
 def write(text: str, path: str = manifest.PATH) -> None:
     """Replace the manifest; something else than a file in its place is moved aside, never written through."""
-    files.ensure_directory(os.path.dirname(path), mode=_DIRECTORY_MODE)
+    directory = os.path.dirname(path)
+    files.ensure_directory(directory, mode=DIRECTORY_MODE)
+    if _writable_by_others(os.lstat(directory)):
+        os.chown(directory, os.geteuid(), os.getegid())
+        os.chmod(directory, DIRECTORY_MODE)
     if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
         _put_aside(path)
     files.write_text(path, text, mode=MODE)
@@ -86,6 +93,21 @@ def confirm(path: str = manifest.PATH) -> None:
 def machine_id() -> str:
     """Return systemd's id of this machine, which an image that is copied must not carry (machine-id(5)); empty without one."""
     return (files.read_text(os.path.realpath(_MACHINE_ID)) or "").strip()
+
+
+def _other_author(path: str, status: os.stat_result) -> str:
+    """Return how others than root may have written what lies here, empty where they may not: then it must not be believed."""
+    if stat.S_ISREG(status.st_mode) and _writable_by_others(status):
+        return f"has mode {stat.S_IMODE(status.st_mode):04o} and owner {status.st_uid}:{status.st_gid}, so others than root may have written it"
+    directory = os.path.dirname(path)
+    above = os.stat(directory)
+    if _writable_by_others(above):
+        return f"lies in {directory}, where others than root may put files (mode {stat.S_IMODE(above.st_mode):04o}, owner {above.st_uid}:{above.st_gid})"
+    return ""
+
+
+def _writable_by_others(status: os.stat_result) -> bool:
+    return status.st_uid not in (0, os.geteuid()) or bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _put_aside(path: str) -> None:

@@ -35,7 +35,6 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
 )
 
 _KINDS = {"regular file": stat.S_IFREG, "directory": stat.S_IFDIR, "socket": stat.S_IFSOCK}
-_UNIT_PLACES = tuple(f"{directory}/" for directory in drift_look.UNIT_DIRECTORIES)
 #: What docker.service itself starts dockerd with; files of other units say nothing about the dockerd that runs.
 _DOCKER_FILES = ("docker.service", "docker.socket", "/etc/default/docker", "/etc/sysconfig/docker", "daemon.json", "seccomp-bulkhead.json")
 ENGINE_ROLE = "docker_engine"
@@ -101,6 +100,9 @@ def run(role: str, wanted: Packages, predicting: bool) -> Restored:
     seen = {thing: eyes.observe(thing, state) for thing, state in items.items()}
     moved = _moved_packages(found.manifest.sections[ENGINE_ROLE].items, eyes) if ENGINE_ROLE in found.manifest.sections else []
     actions, left = restore.plan(items, seen, _remembered(), moved)
+    safe = [action for action in actions if not set_aside.open_to_others(action.name)]
+    left += [Left(action.thing, f"others than root may put things into {set_aside.open_to_others(action.name)}") for action in actions if action not in safe]
+    actions = safe
     result = Restored(actions, left)
     if role == ENGINE_ROLE:
         result.packages = _packages(items, seen, wanted, result.left)
@@ -119,7 +121,8 @@ def _carry_out(actions: t.Sequence[Action], result: Restored) -> None:
         if reason:
             restart_due.note(unit.invocation, reason)
         _ACTS[action.verb](action, aside)
-        touches_units = action.name.startswith(_UNIT_PLACES) or action.verb in (restore.UNMASK, restore.MASK)
+        # Beside its directories systemd has others, such as that of 'systemctl set-property' (systemd.unit(5)).
+        touches_units = action.name.startswith("/") and "/systemd/" in action.name or action.verb in (restore.UNMASK, restore.MASK)
         reload = reload or touches_units
         if reload and action.verb in (restore.ENABLE, restore.DISABLE, restore.START):
             systemd.daemon_reload()

@@ -146,6 +146,29 @@ def _writable(descriptor: int) -> t.Iterator[None]:
             fcntl.ioctl(descriptor, _FS_IOC_SETFLAGS, flags.to_bytes(4, order) + bytes(4))
 
 
+def open_to_others(path: str) -> str:
+    """Return the directory above a path in which others than root may put something, such as a link to elsewhere; empty where none is.
+
+    What is no absolute path has none.
+    """
+    if not path.startswith("/"):
+        return ""
+    above = os.path.dirname(path)
+    for directory in dict.fromkeys((*_up(above), *_up(os.path.realpath(above)))):
+        try:
+            status = os.lstat(directory)
+        except OSError:
+            continue
+        shared = not stat.S_ISLNK(status.st_mode) and status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+        if status.st_uid not in (0, os.geteuid()) or shared:
+            return directory
+    return ""
+
+
+def _up(path: str) -> list[str]:
+    return [path] if path == "/" else [path, *_up(os.path.dirname(path))]
+
+
 def set_attributes(path: str, kind: int, mode: int | None, owner: tuple[int, int] | None) -> None:
     """Give what lies at a path another mode and owner, if it is still of the kind that was looked at; a link is never followed.
 

@@ -84,3 +84,19 @@ def test_a_drop_in_of_this_boot_is_not_overlooked_from_now_on():
     assert keeping.recorded({unit: old}, {unit: new}) == keeping.Recorded({unit: old}, (unit,))
     gone = {**old, "_volatile": []}
     assert keeping.recorded({unit: old}, {unit: gone}) == keeping.Recorded({unit: gone})
+
+
+@pytest.mark.parametrize("thing", ["sysctl:net.ipv4.ip_forward", "firewall:ip6tables", "socket:/run/docker.sock", DROP_IN])
+def test_what_the_host_lost_altogether_is_not_forgotten(thing):
+    assert keeping.recorded({thing: {"type": "x"}}, {}) == keeping.Recorded({thing: {"type": "x"}}, (thing,))
+    assert keeping.recorded({thing: {"type": "x"}}, {}, [thing]) == keeping.Recorded({})
+
+
+def test_what_a_role_does_not_have_any_more_is_forgotten():
+    assert keeping.recorded({"package:runc": {"type": "installed"}}, {}) == keeping.Recorded({})
+
+
+def test_what_was_never_seen_is_recorded_as_soon_as_it_is():
+    old = {"type": "loaded", "active": "unknown"}
+    new = {"type": "loaded", "active": "active"}
+    assert keeping.recorded({"unit:docker.service": old}, {"unit:docker.service": new}) == keeping.Recorded({"unit:docker.service": new})

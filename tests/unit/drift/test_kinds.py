@@ -156,3 +156,7 @@ def test_a_difference_says_where_and_since_when_of_each_field():
 )
 def test_sentences_are_one_line_and_end(value, text):
     assert kinds.shown(value) == text
+
+
+def test_names_that_are_no_text_can_be_told():
+    assert model.readable({"a": ["\udc80<b>", ("é", 1)], "\udcff": None}) == {"a": ["\\x80<b>", ["é", 1]], "\\xff": None}

@@ -97,6 +97,13 @@ def test_settings_that_only_the_running_daemon_has():
     assert found[1].source == "GET /info" and "a=b" in found[1].what
 
 
+def test_no_difference_tells_a_password():
+    mirrors = {"RegistryConfig": {"Mirrors": ["https://u:PASSWORD@m/"]}}
+    found = live.of_daemon(seen(info={**INFO, **mirrors}), "then")
+    assert names(found) == [(live.SETTING, "setting:registry-mirrors", model.RESTART)]
+    assert "PASSWORD" not in str(found)
+
+
 @pytest.mark.parametrize(
     "attribute, value, blast",
     [

@@ -148,3 +148,29 @@ def test_what_a_reload_left_in_the_daemon_although_the_file_has_it_no_more():
     assert daemon_info.left_by_reload({}, {}) == {}
     assert daemon_info.left_by_reload({"max-concurrent-downloads": "many", "labels": "[a"}, {}) == {}
     assert daemon_info.left_by_reload({"labels": '["a=b"]', "registry-mirrors": '["https://m/"]'}, {"registry-mirrors": []}) == {"labels": ["a=b"]}
+    assert daemon_info.left_by_reload({"insecure-registries": '["127.0.0.0/8"]'}, {}) == {}
+    assert daemon_info.left_by_reload({"insecure-registries": '["r:5000"]'}, {}) == {"insecure-registries": ["r:5000"]}
+
+
+@pytest.mark.parametrize(
+    "config, odd",
+    [
+        ({}, True),
+        ({"insecure-registries": []}, True),
+        ({"insecure-registries": ["r:5000"]}, True),
+        ({"insecure-registries": ["10.0.0.0/8"]}, True),
+        ({"insecure-registries": ["r:5000", "10.1.2.3/8"]}, False),
+        ({"insecure-registries": ["http://r:5000", "10.0.0.0/8", "other"]}, False),
+    ],
+)
+def test_registries_that_only_the_daemon_trusts(config, odd):
+    registries = {
+        "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8", "10.0.0.0/8"],
+        "IndexConfigs": {"docker.io": {"Secure": True}, "r:5000": {"Secure": False}},
+    }
+    info = {**INFO, "RegistryConfig": registries}
+    found = [problem.where for problem in daemon_info.disagreements(info, config, parse("28.0"))]
+    assert found.count("insecure-registries") == odd
+    assert "insecure-registries" not in [
+        problem.where for problem in daemon_info.disagreements(info, config, parse("28.0"), None, {"insecure-registries"})
+    ]

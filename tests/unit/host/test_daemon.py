@@ -296,13 +296,21 @@ def test_a_dockerd_with_other_arguments_than_its_unit_is_outdated(host, monkeypa
     assert host.outdated(daemon.Unit(True, False, False)) == []
 
 
+def test_other_arguments_are_told_without_their_secrets(host, monkeypatch, tmp_path):
+    monkeypatch.setattr(restart_due, "PATH", str(tmp_path / "due.json"))
+    monkeypatch.setattr(processes, "arguments", lambda pid: ["--registry-mirror=https://u:PASSWORD@m", "--log-opt=splunk-token=TOKEN"])
+    found = str(host.outdated(daemon.Unit(True, True, False, ("-H", "fd://"), invocation="run 1", pid=7)))
+    assert "registry-mirror" in found and "PASSWORD" not in found and "TOKEN" not in found
+
+
 def test_the_last_reload_of_this_run_of_dockerd_counts(host):
     class Api:
         told = [{"debug": "true"}, {"debug": "false"}]
+        fails = None
 
         def reloads_since(self, moment):
-            if isinstance(self.told, Exception):
-                raise self.told
+            if self.fails is not None:
+                raise self.fails
             return self.told if moment == 5 * 10**9 else []
 
     host._api = Api()
@@ -310,7 +318,7 @@ def test_the_last_reload_of_this_run_of_dockerd_counts(host):
     assert host.last_reload(unit) == {"debug": "false"}
     assert host.last_reload(daemon.Unit(True, True, False, started=6.0)) == {}
     assert host.last_reload(daemon.Unit(True, False, False)) == {}
-    Api.told = ApiError("silent")
+    Api.fails = ApiError("silent")
     assert host.last_reload(unit) == {}
 
 

@@ -256,3 +256,10 @@ def test_a_note_that_a_restart_is_due(host, monkeypatch):
 def test_options_that_make_no_sense(host, options):
     with pytest.raises(drift_check.Refused):
         check(**options)
+
+
+def test_a_role_that_never_came_to_its_end_is_no_clean_host(host):
+    host.found = manifest_file.Found(Manifest("here", {role: section for role, section in host.found.manifest.sections.items() if role != "docker_daemon"}))
+    found = check()
+    assert names(found) == [(live.UNRECORDED, "docker_daemon")] and found["roles"] == ["docker_daemon"]
+    assert check(roles=["docker_storage"])["drifted"] is False

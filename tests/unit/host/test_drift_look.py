@@ -217,7 +217,7 @@ def mount(eyes, monkeypatch, tmp_path, **other):
 
 def test_a_mount_and_only_those_of_its_options_that_somebody_chose(eyes, monkeypatch, tmp_path):
     found = mount(eyes, monkeypatch, tmp_path)
-    expected = {"type": "mounted", "hidden": False, "uuid": "u", "options": ["noatime", "nodev", "prjquota", "rw"]}
+    expected = {"type": "mounted", "hidden": False, "root": "/", "uuid": "u", "options": ["noatime", "nodev", "prjquota", "rw"]}
     assert {name: found[name] for name in KINDS["mount"]} == expected
 
 

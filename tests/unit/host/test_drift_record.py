@@ -141,3 +141,22 @@ def test_what_cannot_be_recorded(host, sections, why):
 
 def test_the_path_is_the_manifests():
     assert drift_record.Record.path == manifest.PATH
+
+
+def test_what_a_role_will_put_back_is_not_predicted_to_be_recorded(host):
+    record()
+    Eyes.seen["package:runc"] = {**Eyes.seen["package:runc"], "held": False}
+    assert not drift_record.make(SECTIONS, "0.1.0", predicting=True).changed
+    assert drift_record.make(SECTIONS, "0.1.0").changed
+    other = {"docker_engine": {**SECTIONS["docker_engine"], "inputs": "bb"}}
+    assert drift_record.make(other, "0.1.0", predicting=True).changed
+    accepting = {"docker_engine": {**SECTIONS["docker_engine"], "accept": ["package:*"]}}
+    assert drift_record.make(accepting, "0.1.0", predicting=True).changed
+
+
+def test_the_directory_of_the_manifest_is_recorded_as_writing_leaves_it():
+    assert drift_record._kept("directory:/var/lib/bulkhead", {"type": "directory", "mode": "0777", "owner": "7:7"}, {}) == {
+        "type": "directory",
+        "mode": "0700",
+        "owner": "0:0",
+    }

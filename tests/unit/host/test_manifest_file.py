@@ -78,3 +78,22 @@ def test_a_directory_that_cannot_be_looked_at(path):
     assert read(path).name == live.DAMAGED
     with pytest.raises(files.FileError):
         manifest_file.write("", path)
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_what_others_may_have_written_is_not_believed(path, mode):
+    manifest_file.write(manifest.render(WHOLE), path)
+    os.chmod(path, mode)
+    found = read(path)
+    assert (found.manifest, found.name) == (None, live.EXPOSED) and f"{mode:04o}" in found.problem
+    manifest_file.write(manifest.render(WHOLE), path)
+    assert read(path).manifest == WHOLE
+
+
+def test_what_others_may_have_put_there_is_not_believed(path):
+    manifest_file.write(manifest.render(WHOLE), path)
+    os.chmod(os.path.dirname(path), 0o777)
+    found = read(path)
+    assert (found.manifest, found.name) == (None, live.EXPOSED) and os.path.dirname(path) in found.problem and found.exposed
+    manifest_file.write(manifest.render(WHOLE), path)
+    assert read(path).manifest == WHOLE

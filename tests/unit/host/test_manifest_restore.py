@@ -78,13 +78,12 @@ def test_a_daemon_that_was_started_with_the_edited_file_has_to_be_restarted(host
 
 
 def test_a_drop_in_that_dockerd_was_started_with_is_noted_before_it_goes(host, tmp_path, monkeypatch):
-    path = tmp_path / "docker.service.d" / "90.conf"
-    path.parent.mkdir()
+    path = tmp_path / "systemd" / "system.control" / "docker.service.d" / "90.conf"
+    path.parent.mkdir(parents=True)
     path.write_text("[Service]\n")
     os.utime(path, (900, 900))
     unit = {"type": "loaded", "fragment": "", "enabled": "enabled", "active": "active", "drop_ins": []}
     host.items, host.seen = {"unit:docker.service": unit}, {"unit:docker.service": {"drop_ins": [str(path)]}}
-    monkeypatch.setattr(manifest_restore, "_UNIT_PLACES", (f"{tmp_path}/",))
 
     def killed(self, path):
         raise KeyboardInterrupt
@@ -168,3 +167,12 @@ def test_nothing_goes_back_that_a_variable_pins_or_that_becomes_newer_anyway(hos
     assert packages(host, monkeypatch, "1.1.15-1", Packages(("runc",))) == ({}, [])
 
 
+def test_where_others_may_put_links_nothing_is_put_back(host, tmp_path):
+    path = tmp_path / "home" / "daemon.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    path.parent.chmod(0o777)
+    host.items = {f"file:{path}": regular("{}", mode="0600")}
+    host.seen = {f"file:{path}": regular("{}", mode="0666")}
+    done = manifest_restore.run("docker_daemon", Packages(), False)
+    assert done.actions == [] and str(path.parent) in done.left[0].reason

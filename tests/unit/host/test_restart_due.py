@@ -39,3 +39,9 @@ def test_a_damaged_note_says_nothing(path, text):
     path.parent.mkdir()
     path.write_text(text, encoding="latin-1")
     assert restart_due.read("run 1") == []
+
+
+def test_something_else_in_its_place_says_nothing(path):
+    path.parent.mkdir()
+    path.symlink_to("/etc/passwd")
+    assert restart_due.read("run 1") == []

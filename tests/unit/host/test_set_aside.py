@@ -113,3 +113,14 @@ def test_attributes_never_follow_a_link(tmp_path):
     with pytest.raises(files.FileError, match="was replaced"):
         set_aside.set_attributes(str(link), stat.S_IFREG, 0o666, None)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_a_path_below_what_others_may_write_is_told(tmp_path):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    assert set_aside.open_to_others(f"{inner}/c") == ""
+    (tmp_path / "a").chmod(0o777)
+    assert set_aside.open_to_others(f"{inner}/c") == str(tmp_path / "a")
+    (tmp_path / "link").symlink_to(inner)
+    assert set_aside.open_to_others(f"{tmp_path}/link/c") == str(tmp_path / "a")
+    assert set_aside.open_to_others("docker.service") == ""

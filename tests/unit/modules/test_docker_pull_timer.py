@@ -107,7 +107,7 @@ def test_refusals(call, params):
 
 def test_what_may_be_a_secret_is_not_logged(monkeypatch):
     made = []
-    monkeypatch.setattr(docker_pull_timer, "AnsibleModule", lambda **options: made.append(options) or (_ for _ in ()).throw(Exited))
+    monkeypatch.setattr(docker_pull_timer, "AnsibleModule", lambda **options: made.append(options) or (nobody for nobody in ()).throw(Exited))
     with pytest.raises(Exited):
         docker_pull_timer.main()
     specification = made[0]["argument_spec"]

@@ -79,17 +79,17 @@ class Page(html.parser.HTMLParser):
         self.feed(text)
         self.close()
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag, attrs):
         if tag not in self.TAGS:
             self.foreign.append(tag)
-        for name, value in attributes:
+        for name, value in attrs:
             if name not in self.ATTRIBUTES or (name == "href" and not (value.startswith("#") or value == "data:,")):
                 self.foreign.append((tag, name, value))
         if tag not in self.EMPTY:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
         if tag not in self.EMPTY:
             self.open.pop()
 

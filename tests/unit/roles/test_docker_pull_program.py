@@ -164,6 +164,7 @@ def test_the_lock_is_held_as_long_as_the_run_lives(host):
         f" m.main(['run'], {{'INVOCATION_ID': 'x'}}, m.Places(*{[host.places.config, host.places.inventory, host.places.state, host.places.run]!r}))"
     )
     started = subprocess.Popen([sys.executable, "-c", code])
+    pid = 0
     try:
         for _attempt in range(200):
             if (host.top / "bin/pid").exists() and host.told("pid").strip():
@@ -175,7 +176,8 @@ def test_the_lock_is_held_as_long_as_the_run_lives(host):
         with program.locked(host.places) as lock:
             assert lock is None
     finally:
-        os.kill(pid, 9)
+        if pid:
+            os.kill(pid, 9)
     for _attempt in range(100):
         with program.locked(host.places) as lock:
             if lock is not None:
