@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -285,11 +286,11 @@ def _fingerprint(lab: Lab, host: str) -> Json:
 
 def main() -> None:
     directory = pathlib.Path(sys.argv[1])
-    directory.mkdir(parents=True, exist_ok=True)
-    lab = Lab(directory)
     for story in sys.argv[2:]:
+        shutil.rmtree(directory / story, ignore_errors=True)
+        (directory / story).mkdir(parents=True)
         began = time.monotonic()
-        told = STORIES[story](lab)
+        told = STORIES[story](Lab(directory / story))
         (directory / f"{story}.json").write_text(json.dumps({"took": time.monotonic() - began, "told": told}), encoding="utf-8")
 
 
