@@ -21,7 +21,7 @@ WORKERS = 2
 SCENARIOS = ROOT / "molecule"
 NOT_JUDGED = ("shared", "demo")
 # Too long for every change; SCENARIO=name runs one.
-ON_DEMAND = ("fleet", "logging", "pull", "rootless", "sources", "sources_dnf")
+ON_DEMAND = ("drift", "fleet", "logging", "pull", "rootless", "sources", "sources_dnf")
 SANITY_NO_PYTHON = re.compile(r'Skipping sanity test "import" on Python (\S+) because it could not be found')
 SANITY_FAILED = re.compile(r"The (\d+) sanity test\(s\) listed below \(out of (\d+)\) failed")
 
