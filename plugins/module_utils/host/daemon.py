@@ -76,6 +76,7 @@ class Unit:
         masked: whether somebody forbade systemd to start it.
         invocation: systemd's id of this run of the unit; another one after every start. Empty where there is none.
         step: what systemd is doing with it, such as ``activating (start-pre)``.
+        wrapped: whether the unit starts another program than dockerd, which may start it with arguments of its own.
         pid: of dockerd; 0 when it does not run.
     """
 
@@ -87,6 +88,7 @@ class Unit:
     masked: bool = False
     invocation: str = ""
     step: str = ""
+    wrapped: bool = False
     pid: int = 0
 
     @property
@@ -198,6 +200,7 @@ class Daemon:
             else (),
             started=processes.started(int(shown["MainPID"] or 0)) if active else 0.0,
             masked=shown["LoadState"] == "masked",
+            wrapped="/dockerd ;" not in shown["ExecStart"],
             invocation=shown["InvocationID"],
             step=f"{state} ({sub})",
             pid=int(shown["MainPID"] or 0) if active else 0,
@@ -209,7 +212,8 @@ class Daemon:
             return []
         found = [Problem(UNIT, reason) for reason in restart_due.read(unit.invocation)]
         running = processes.arguments(unit.pid)
-        if running is not None and unit_flags.differ(unit.arguments, running):
+        # A program of a site between systemd and dockerd may give it other arguments, and is no reason to restart.
+        if running is not None and not unit.wrapped and unit_flags.differ(unit.arguments, running):
             from ansible_collections.bulkhead.docker.plugins.module_utils.host import drift_look
 
             here, there = (" ".join(map(drift_look.masked, words)) for words in (running, unit.arguments))

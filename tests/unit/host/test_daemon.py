@@ -289,6 +289,8 @@ def test_a_dockerd_with_other_arguments_than_its_unit_is_outdated(host, monkeypa
     assert host.outdated(unit) == []
     running = ["-H", "fd://", "--debug"]
     assert [problem.message for problem in host.outdated(unit)] == ["dockerd runs with '-H fd:// --debug', but its unit says '-H fd://'"]
+    wrapped = daemon.Unit(True, True, False, ("-H", "fd://"), invocation="run 1", pid=7, wrapped=True)
+    assert host.outdated(wrapped) == []
     running = None
     assert host.outdated(unit) == []
     restart_due.note("run 1", "it was started with another file")
