@@ -182,6 +182,13 @@ def test_a_daemon_that_says_that_it_reloads_has_not_ended(host, monkeypatch, sta
     assert host.unit().started > 0
 
 
+@pytest.mark.parametrize(("program", "wrapped"), [("/usr/sbin/dockerd", False), ("/usr/bin/dockerd", False), ("/usr/local/sbin/own-dockerd", True)])
+def test_a_program_before_dockerd_is_noticed(host, monkeypatch, program, wrapped):
+    shown = {**SHOWN, "ExecStart": f"{{ path={program} ; argv[]={program} -H fd:// ; ignore_errors=no ; }}"}
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names, _scope: shown)
+    assert host.unit().wrapped is wrapped
+
+
 def test_every_file_with_variables_of_the_unit_counts(host, tmp_path, tools):
     for name in ("one", "two"):
         (tmp_path / name).write_text(f"{name.upper()}=--label={name}\n")
