@@ -118,7 +118,16 @@ def injections(lab: Lab) -> Json:
                 "restarted": before[host] != lab.on(host, "systemctl show --value --property InvocationID docker").stdout,
             }
             print(f"{name} on {host}: {first['status']} {second['status']}", flush=True)
+    _back_to_the_scenario(lab)
     return found
+
+
+def _back_to_the_scenario(lab: Lab) -> None:
+    """Give the hosts the variables of the scenario again, for the stories that follow."""
+    lab.variables.clear()
+    last = lab.play("bulkhead.docker.provision", HOSTS)
+    if last["status"]:
+        raise RuntimeError(last["said"])
 
 
 CHURN = """
@@ -260,9 +269,8 @@ def predictions(lab: Lab) -> Json:
             }
         )
         print(f"prediction {number}: {inputs} {foreseen['status']} {done['status']}", flush=True)
-    # The hosts go back to the variables of the scenario, for the stories that follow.
-    last = lab.play("bulkhead.docker.provision", HOSTS)
-    return {"seed": seed, "rounds": told, "back": last["status"]}
+    _back_to_the_scenario(lab)
+    return {"seed": seed, "rounds": told}
 
 
 def differing(before: Json, after: Json) -> list[str]:

@@ -132,7 +132,7 @@ class Questions:
         connections: how many are kept open.
     """
 
-    def __init__(self, url: str = DEFAULT_SOCKET, timeout: float = 20, connections: int = 8) -> None:
+    def __init__(self, url: str = DEFAULT_SOCKET, timeout: float = 20, connections: int = 4) -> None:
         docker, _requests = _sdk()
         # The SDK cannot do without it.
         import urllib3

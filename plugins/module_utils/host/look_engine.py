@@ -29,7 +29,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.snapshot i
 
 DOCKER = "docker"
 PODMAN = "podman"
-THREADS = 8
+# More of them would hand Python's lock to and fro at each file that is read about a container, and cost more than they win.
+THREADS = 4
 # Images are asked for besides the containers, and as many questions as there are containers are enough for both together.
 _FEWEST_IMAGE_QUESTIONS = 20
 _MOST_HISTORIES = 50
@@ -291,7 +292,7 @@ class Engine:
         return {name: answer[0] for name, answer in zip(asked, self._each(list(asked), ask)) if answer is not None}
 
     def _each(self, items: t.Sequence[Item], look: t.Callable[[Item], t.Any]) -> list[t.Any]:
-        """Return what a look at each item gives, in their order, with as many at once as there are connections."""
+        """Return what a look at each item gives, in their order, THREADS at once."""
         if len(items) < 2:
             return [look(item) for item in items]
         results: list[t.Any] = [None] * len(items)

@@ -360,6 +360,8 @@ _DROPPED = frozenset(
     "PreviousSpec JoinTokens UnlockKey SigningCAKey Data Annotations CredentialSpec Auth IdentityToken RegistryToken Password Secret".split()
 )
 _ARGUMENTS = frozenset("Args Cmd Command Entrypoint OnBuild Shell".split())
+# The engine writes the same long lists into nearly every container.
+_REPEATED = frozenset(("MaskedPaths", "ReadonlyPaths"))
 
 
 def _redacted(value: t.Any, keep_labels: t.Container[str], depth: int, name: str = "") -> t.Any:
@@ -397,7 +399,18 @@ def _item(key: str, item: t.Any, keep_labels: t.Container[str], depth: int) -> t
     if key == "SecurityOpt" and isinstance(item, (list, tuple)):
         # A seccomp profile is long, and nothing in it opens anything.
         return [entry for entry in item if isinstance(entry, str)]
+    if key in _REPEATED and _short_texts(item):
+        return list(_redacted_texts(tuple(item)))
     return _redacted(item, keep_labels, depth + 1, key)
+
+
+def _short_texts(item: t.Any) -> bool:
+    return isinstance(item, list) and len(item) <= 64 and all(isinstance(entry, str) and len(entry) <= _COMMON for entry in item)
+
+
+@functools.lru_cache(maxsize=64)
+def _redacted_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_redacted(text, (), 0) for text in texts)
 
 
 def _part(answer: t.Mapping[str, t.Any], names: t.Iterable[str], keep_labels: t.Container[str] = ()) -> Json:

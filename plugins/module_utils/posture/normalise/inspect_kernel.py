@@ -9,6 +9,7 @@ Sources: moby pkg/oci/defaults.go; runc libcontainer/rootfs_linux.go; proc(5), c
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import typing as t
 
@@ -83,7 +84,7 @@ class Kernel(Rights):
         listed = self._texts("HostConfig", key)
         if isinstance(listed, Unknown):
             return Unknown(listed.reason, listed.source)
-        return Fact(tuple(path for path in defaults if not any(_is_below(path, masked) for masked in listed.value)), source)
+        return Fact(_left_out(tuple(defaults), tuple(listed.value)), source)
 
     def _writable_cgroups(self) -> Found:
         if self.mounted:
@@ -149,6 +150,13 @@ class Kernel(Rights):
             return Fact((), mode.source)
         # Podman's own kinds of networks, and what a container is created for, stand only there.
         return Fact((mode.value or "bridge",), mode.source)
+
+
+# The lists of nearly all containers are the same.
+@functools.lru_cache(maxsize=64)
+def _left_out(paths: tuple[str, ...], listed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which paths neither stand in a list nor lie below one of its paths."""
+    return tuple(path for path in paths if not any(_is_below(path, masked) for masked in listed))
 
 
 def _is_below(path: str, parent: str) -> bool:
