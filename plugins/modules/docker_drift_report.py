@@ -18,16 +18,9 @@ description:
   - Evidence is shown without what looks like a secret.
 author:
   - The Bulkhead authors (@bulkhead)
+extends_documentation_fragment:
+  - bulkhead.docker.report_files
 attributes:
-  action:
-    description: Has an action plugin, which runs on the controller.
-    support: full
-  bypass_host_loop:
-    description: Runs once for all hosts of the play.
-    support: full
-  check_mode:
-    description: Can run in check mode and predict what a real run would do, without changing the host.
-    support: full
   diff_mode:
     description: Returns what differs, before and after, when in diff mode.
     support: none
@@ -39,10 +32,6 @@ attributes:
     details:
       - Reports are written anew at each run and carry its time. C(changed) is true only when something else in them differs.
 options:
-  hosts:
-    description: The hosts that are reported. By default all hosts of the play, those included that it lost.
-    type: list
-    elements: str
   variable:
     description: The variable of each host that holds the result of the first look, as registered.
     type: str
@@ -53,12 +42,6 @@ options:
       - A host without it, or whose second look was skipped, is reported as the first look found it.
     type: str
     default: ''
-  directory:
-    description:
-      - Where the reports go on the controller; it is made when missing. A relative path starts at the directory in which
-        Ansible was started.
-    type: str
-    required: true
   name:
     description: The name of the files about the whole fleet, without the ending of the format.
     type: str
@@ -75,14 +58,6 @@ options:
     description: Whether each host gets files of its own as well, in C(hosts/) below O(directory).
     type: bool
     default: false
-  mode:
-    description: The mode of the files. They say what is weak where, so by default only their owner reads them.
-    type: str
-    default: "0600"
-  directory_mode:
-    description: The mode of directories that are made.
-    type: str
-    default: "0700"
 seealso:
   - module: bulkhead.docker.docker_host_drift
   - plugin: bulkhead.docker.docker_drift

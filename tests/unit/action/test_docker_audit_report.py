@@ -13,9 +13,10 @@ import sys
 import pytest
 import yaml
 from ansible_collections.bulkhead.docker.plugins.action import docker_audit_report as action
+from ansible_collections.bulkhead.docker.plugins.doc_fragments.report_files import ModuleDocFragment
 from ansible_collections.bulkhead.docker.plugins.module_utils.report import formats
 from ansible_collections.bulkhead.docker.plugins.modules.docker_audit_report import DOCUMENTATION
-from ansible_collections.bulkhead.docker.plugins.plugin_utils import report_files
+from ansible_collections.bulkhead.docker.plugins.plugin_utils import report_action, report_files
 from ansible_collections.bulkhead.docker.tests.unit.report.examples import project, result
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -203,6 +204,7 @@ def test_two_names_are_two_files():
 
 
 def test_the_documentation_has_the_options_of_the_action():
-    options = yaml.safe_load(DOCUMENTATION)["options"]
+    options = {**yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"], **yaml.safe_load(DOCUMENTATION)["options"]}
     keys = ("type", "elements", "default", "required", "choices")
-    assert {name: {key: option[key] for key in keys if key in option} for name, option in options.items()} == action._SPEC
+    spec = {**report_action.SPEC, **action.ActionModule.own_spec}
+    assert {name: {key: option[key] for key in keys if key in option} for name, option in options.items()} == spec

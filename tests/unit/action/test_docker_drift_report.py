@@ -13,8 +13,10 @@ import sys
 import pytest
 import yaml
 from ansible_collections.bulkhead.docker.plugins.action import docker_drift_report as action
+from ansible_collections.bulkhead.docker.plugins.doc_fragments.report_files import ModuleDocFragment
 from ansible_collections.bulkhead.docker.plugins.module_utils.report import drift_formats
 from ansible_collections.bulkhead.docker.plugins.modules.docker_drift_report import DOCUMENTATION
+from ansible_collections.bulkhead.docker.plugins.plugin_utils import report_action
 from ansible_collections.bulkhead.docker.tests.unit.report.drift_examples import EDITED, RANGES, look
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -172,6 +174,7 @@ def test_refusals(play, tmp_path):
 
 
 def test_the_documentation_has_the_options_of_the_action():
-    options = yaml.safe_load(DOCUMENTATION)["options"]
+    options = {**yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"], **yaml.safe_load(DOCUMENTATION)["options"]}
     keys = ("type", "elements", "default", "required", "choices")
-    assert {name: {key: option[key] for key in keys if key in option} for name, option in options.items()} == action._SPEC
+    spec = {**report_action.SPEC, **action.ActionModule.own_spec}
+    assert {name: {key: option[key] for key in keys if key in option} for name, option in options.items()} == spec
