@@ -1,0 +1,685 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""Moving what a daemon holds: copy while it serves, stop it, copy the rest, compare, switch, start again what ran.
+
+PRIVATE to the collection: no stability is promised to other users.
+
+Until everything was compared the old place counts, and the daemon goes back to it whatever happens. From the switch on the
+new one counts, and whoever comes next goes forward. In between the daemon is kept from starting by a drop-in: one below
+/run while the old place is whole, so that a boot finds Docker as it was; one below /etc while it is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import stat
+import time
+import typing as t
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_json, id_ranges, id_shift
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem, summary
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import format_size
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    daemon_facts,
+    disks,
+    docker_data,
+    files,
+    locks,
+    managed_files,
+    mount_points,
+    mounts,
+    move_file,
+    subid_files,
+    systemd,
+    tree_copy,
+    tree_measure,
+    tree_notes,
+    tree_verify,
+    trees,
+)
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import SOCKET_UNIT, UNIT, Daemon
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.engine_control import EngineControl, socket_path
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.engine_socket import EngineError
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard, move_journal
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move as moves
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Listing, Move, Root, Tree
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move_journal import Journal
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import Target
+
+STAGING = "/var/lib/bulkhead/move"
+LOCK_FILE = "/var/lib/bulkhead/move.lock"
+#: What is known of the contents of files, so that no pass reads again what did not change.
+NOTES = "/var/lib/bulkhead/move-hashes"
+#: Goes with the next boot, and does not.
+PASSING_HOLD = "/run/systemd/system/docker.service.d/00-bulkhead-move.conf"
+LASTING_HOLD = "/etc/systemd/system/docker.service.d/00-bulkhead-move.conf"
+_HOLD_TEXT = """\
+# Docker's data is being moved by the role bulkhead.docker.docker_storage, which removes this file when it is there.
+[Service]
+ExecStartPre=/bin/sh -c 'echo "Docker is not started while its data is moved; run the playbook again to go on" >&2; exit 1'
+"""
+#: How long a daemon without containers may take to stop, and to serve, in seconds.
+_STOPPING = 120.0
+_STARTING = 180.0
+#: How often a person who reads the journal sees the copy advance, in seconds.
+_TELLING = 2.0
+# A container that others lean on may need a moment to be there for them.
+_ROUNDS = 3
+
+
+class MoveError(Exception):
+    """The move cannot go on; the message is for the user and says in which place Docker's data is."""
+
+
+#: What may come up on the way and leaves the old place in force.
+FAILURES = (MoveError, EngineError, trees.TreeError, commands.CommandError, files.FileError, OSError)
+
+
+class Refused(MoveError):
+    """Nothing was begun.
+
+    Attributes:
+        problems: all reasons.
+    """
+
+    def __init__(self, reasons: t.Iterable[Problem]) -> None:
+        self.problems = tuple(dict.fromkeys(reasons))
+        super().__init__(summary(self.problems))
+
+
+def root_now(host: Daemon) -> Root:
+    """Return where the daemon keeps its data, as its file, its unit and the id files say.
+
+    Raises:
+        MoveError: that is not to be known.
+    """
+    try:
+        config = daemon_json.parse(host.read_files().config or "")
+    except daemon_json.DaemonJsonError as error:
+        raise MoveError(f"{host.config_file} cannot be read, so nobody knows where Docker's data is: {error}") from error
+    flags = host.unit().flags
+    base = daemon_facts.data_root(config, flags)
+    user = str(config.get("userns-remap") or [*flags.get("userns-remap", []), ""][0]).partition(":")[0]
+    mapping = subid_files.mapping_of("dockremap" if user == "default" else user) if user else None
+    if user and mapping is None:
+        raise MoveError(f"userns-remap names {user}, who has no id ranges, so nobody knows where Docker's data is")
+    try:
+        return Root(id_ranges.effective_root(base, mapping), "/" + base.strip("/"), moves.ids_of(mapping))
+    except ValueError as error:
+        raise MoveError(f"the user {user} of userns-remap {error}, so ids cannot be shifted") from error
+
+
+def control(host: Daemon) -> EngineControl:
+    """Return the way to the daemon's containers."""
+    return EngineControl(socket_path(host.address()))
+
+
+def inventory(host: Daemon, before: Root) -> moves.Inventory:
+    """Ask the daemon what it holds.
+
+    Raises:
+        MoveError: it does not say, or it serves from another root than its file says.
+    """
+    engine = control(host)
+    try:
+        root = engine.root()
+        if os.path.realpath(root) != os.path.realpath(before.path):
+            raise MoveError(f"the daemon serves from {root}, but its files say {before.path}; restart it first")
+        return engine.inventory()
+    except EngineError as error:
+        raise MoveError(f"the daemon does not say what it holds: {error}; start docker.service first") from error
+
+
+def listing(move: Move) -> Listing:
+    """Return what lies in the old root, without what belongs to another one, such as the new one that lies in it."""
+    root = move.before.path
+    top = [(name, mode) for name, mode in _entries(root) if not f"{move.after.path}/".startswith(f"{root}/{name}/")]
+    return Listing(
+        directories=tuple(name for name, mode in top if stat.S_ISDIR(mode) and moves.of_this_root(name)),
+        files=tuple(name for name, mode in top if stat.S_ISREG(mode)),
+        layers=tuple(name for name, mode in _entries(f"{root}/overlay2") if name != "l" and stat.S_ISDIR(mode)),
+        containers=tuple(name for name, mode in _entries(f"{root}/containers") if stat.S_ISDIR(mode)),
+    )
+
+
+def obstacles(move: Move, sizes: t.Mapping[str, int]) -> list[Problem]:
+    """Return which filesystems are too small for what would be copied to them, and which files have owners that nobody can shift.
+
+    Args:
+        sizes: by mount point, the room of filesystems that are still to be made or mounted.
+    """
+    wanted: dict[str, int] = {}
+    free: dict[str, int] = {}
+    outside: list[str] = []
+    for tree in moves.trees(move, listing(move), {place.name: place.path for place in move.places}):
+        usage = tree_measure.measure(tree.source, _scope(move, tree))
+        outside += [f"{tree.source}/{found.path} ({found.uid}:{found.gid})" for found in usage.outside]
+        place = next((point for point in sorted(sizes, key=len, reverse=True) if f"{tree.target}/".startswith(point + "/")), "")
+        mount = mounts.mount_of(tree.target)
+        where = place or (mount.target if mount is not None else "/")
+        wanted[where] = wanted.get(where, 0) + usage.disk_bytes
+        free[where] = sizes[place] if place else disks.free_bytes(tree.target)
+    found = moves.room(move, wanted, free)
+    return [*found, moves.without_owner(outside, move)] if outside else found
+
+
+def _scope(move: Move, tree: Tree) -> trees.Scope:
+    if not tree.below:
+        return trees.Scope(exclude=tree.exclude)
+    return trees.Scope(id_shift.Shift(_mapping(move.before.ids), _mapping(move.after.ids)), tree.below, tree.exclude)
+
+
+def _mapping(ids: moves.Ids | None) -> id_ranges.Mapping | None:
+    if ids is None:
+        return None
+    ranges = (id_ranges.Range("", *ids),)
+    return id_ranges.Mapping(ranges, ranges)
+
+
+def left_behind(paths: t.Sequence[str]) -> list[Problem]:
+    """Return which names are taken that old directories are to get."""
+    return [
+        Problem(path, "lies there already, but is the name that the old directory is to get; remove it, by docker_storage_old_data if a move has left it")
+        for path in paths
+        if os.path.lexists(path)
+    ]
+
+
+class Mover:
+    """One move on one host.
+
+    Args:
+        host: the daemon.
+        journal: as it is on the host, or a new one.
+        targets: all filesystems of the layout, for the guards; only a move within the root needs them.
+        immutable: whether bare mount points are made immutable.
+    """
+
+    def __init__(self, host: Daemon, journal: Journal, targets: t.Sequence[Target] = (), immutable: bool = True) -> None:
+        self._host = host
+        self._journal = journal
+        self._targets = targets
+        self._immutable = immutable
+        self._told = 0.0
+        self._seen = tree_notes.HashNotes.load(NOTES)
+        self.warnings: list[str] = []
+
+    @property
+    def move(self) -> Move:
+        """What is moved."""
+        return self._journal.move
+
+    # Steps ---------------------------------------------------------------------------------------------------------
+
+    def copy(self) -> None:
+        """Copy everything while the daemon serves; what changes meanwhile is copied again later.
+
+        Raises:
+            MoveError: something lies there that cannot be moved, or there is no room; the daemon was not touched.
+        """
+        held = inventory(self._host, self.move.before)
+        found = moves.impossible(self.move, held)
+        if found:
+            raise Refused(found)
+        self.warnings += moves.warnings(self.move, held)
+        if self._journal.phase != move_journal.COPYING or not self._journal.mounts:
+            self._note(phase=move_journal.COPYING, mounts=self._mounts_in_the_old_root())
+        self._note()
+        self._copy_all()
+
+    def settle(self) -> None:
+        """Stop the daemon, copy what changed since, and compare everything.
+
+        Raises:
+            MoveError, commands.CommandError, files.FileError, OSError: it did not come to that; the old place counts, and back() brings the daemon back.
+        """
+        if self._host.unit().active:
+            self._copy_all()
+            # What is compared now need not be read again while nothing runs.
+            self._compare(final=False)
+            self._stop_containers()
+        self._stop_daemon()
+        self._copy_all()
+        self._compare(final=True)
+        if self.move.changes_root:
+            self._settle_new_root()
+        os.sync()
+        self._note(phase=move_journal.VERIFIED, progress="everything was copied and compared")
+
+    def switch(self) -> None:
+        """Let the filesystems take the places of the directories; a move to another root is switched by daemon.json.
+
+        Also goes on with a switch that was begun.
+        """
+        self._hold(LASTING_HOLD)
+        if self._journal.phase != move_journal.STARTED:
+            self._note(phase=move_journal.SWITCHING, old=tuple(place.path + moves.ASIDE for place in moves.outermost(self.move.places)))
+        self._unstage()
+        for place in moves.outermost(self.move.places):
+            aside = place.path + moves.ASIDE
+            if not os.path.lexists(aside) and not mounts.is_mount_point(place.path):
+                os.rename(place.path, aside)
+                files.sync_directory(os.path.dirname(place.path))
+        for target in self._targets:
+            mounts.write_fstab_line(target.source, target.mount_point, target.fstype, target.options)
+        # Also takes the empty lost+found away, which dockerd would list as a volume.
+        points = mount_points.MountPoints(predict=False, immutable=self._immutable)
+        gid = self.move.after.ids[0] if self.move.after.ids else 0
+        points.converge(self._targets, [(path, gid) for path in dict.fromkeys((self.move.after.data_root, self.move.after.path))])
+        self.warnings += points.warnings
+        # From here on these keep the daemon from starting without its filesystems, so the hold can go.
+        changed = managed_files.differences(guard.files(self._targets))
+        if changed:
+            managed_files.apply(changed)
+        self.release()
+        if not self._host.start(_STARTING):
+            raise MoveError(
+                f"everything was moved {self.move.describe()}, but the daemon does not start there: {self._host.journal_reason()}; "
+                f"the old data is kept in {', '.join(self._journal.old)}"
+            )
+
+    def finish(self) -> None:
+        """See that everything is there, and start what ran before.
+
+        Raises:
+            MoveError: something is missing or does not start; the next run looks again.
+        """
+        engine = control(self._host)
+        self._note(progress="the daemon serves from the new place", old=self._old())
+        try:
+            self._await(engine)
+            held = engine.inventory()
+        except EngineError as error:
+            raise MoveError(f"the daemon does not say what it holds in the new place: {error}") from error
+        there = {
+            "containers": [found.identifier for found in held.containers],
+            "images": list(held.images),
+            "volumes": [volume.name for volume in held.volumes],
+        }
+        lost = [f"{kind[:-1]} {name}" for kind in there for name in moves.missing(getattr(self._journal, kind), there[kind])]
+        # Once all was there, what is not there any more was removed by a person.
+        if lost and self._journal.phase != move_journal.STARTED:
+            raise MoveError(
+                f"the daemon does not find {', '.join(lost[:5])} in the new place, {self.move.after.path}; the old data is kept "
+                f"in {self.move.before.path}, and {move_file.PATH} says how it was moved"
+            )
+        self._note(phase=move_journal.STARTED)
+        self._forget_old_guards()
+        failed = self._start_containers(engine)
+        if failed:
+            raise MoveError(f"everything was moved {self.move.describe()}, but {failed}; mend that and run again")
+        self._note(phase=move_journal.DONE, running=(), progress="")
+        files.remove(NOTES)
+        with contextlib.suppress(OSError):
+            os.rmdir(STAGING)
+
+    def back(self) -> str:
+        """Let the daemon serve from the old place again, with all containers that ran; return that in words."""
+        self.release()
+        self._unstage()
+        # Whatever went wrong, the next run believes nothing of it.
+        files.remove(NOTES)
+        with contextlib.suppress(commands.CommandError, MoveError):
+            self._mount_the_old_root()
+        if not self._host.unit().active and not self._host.start(_STARTING):
+            return f"The data is where it was, in {self.move.before.path}, but the daemon does not start there: {self._host.journal_reason()}"
+        engine = control(self._host)
+        try:
+            self._await(engine)
+        except EngineError as error:
+            return f"The data is where it was, in {self.move.before.path}, but the daemon there does not answer: {error}"
+        failed = self._start_containers(engine)
+        if not failed:
+            self._note(phase=move_journal.COPYING, running=(), progress="interrupted; Docker runs from the old place")
+        return f"Docker serves from {self.move.before.path} as before{', but ' + failed if failed else ''}"
+
+    def rescue(self) -> None:
+        """Leave a daemon that serves where a run was killed: from the old place, or from the new one if that counts already."""
+        self._host.disconnect()
+        self._journal = move_file.read() or self._journal
+        if not self._journal.unfinished:
+            return
+        if self.new_counts():
+            if not self.move.changes_root:
+                self.switch()
+            elif not self._host.unit().active:
+                self.release()
+                self._host.start(_STARTING)
+            self.finish()
+        else:
+            self.back()
+
+    def new_counts(self) -> bool:
+        """Tell whether the daemon's data is in the new place."""
+        if not self.move.changes_root:
+            return not self._journal.old_counts
+        return root_now(self._host).path == self.move.after.path and self._journal.phase not in (move_journal.COPYING, move_journal.STOPPED)
+
+    # Copying -------------------------------------------------------------------------------------------------------
+
+    def _trees(self) -> list[Tree]:
+        staged = {} if self.move.changes_root else self._stage()
+        return moves.trees(self.move, listing(self.move), staged)
+
+    def _copy_all(self) -> None:
+        self._mount_the_old_root()
+        for tree in self._trees():
+            files.ensure_directory(os.path.dirname(tree.target), 0o710)
+            files.ensure_directory(tree.target, 0o700)
+            # Gone since it was listed, as a directory of a driver that is not used any more may be.
+            with contextlib.suppress(trees.SourceGone):
+                tree_copy.copy(tree.source, tree.target, _scope(self.move, tree), self._seen, self._tell(tree))
+        self._seen.save(NOTES)
+        if self.move.changes_root:
+            self._copy_files()
+
+    def _copy_files(self) -> None:
+        before, after = self.move.before.path, self.move.after.path
+        for name in listing(self.move).files:
+            text = files.read_text(f"{before}/{name}")
+            if text is not None and text != files.read_text(f"{after}/{name}"):
+                files.write_text(f"{after}/{name}", text, mode=stat.S_IMODE(os.lstat(f"{before}/{name}").st_mode))
+
+    def _compare(self, final: bool) -> None:
+        wrong: list[str] = []
+        for tree in self._trees():
+            differences = tree_verify.verify(tree.source, tree.target, _scope(self.move, tree), self._seen, self._tell(tree))
+            wrong += [f"{tree.target}: {found}" for found in differences]
+        self._seen.save(NOTES)
+        if final and wrong:
+            raise MoveError(f"the copy is not what was copied: {'; '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''}")
+
+    def _settle_new_root(self) -> None:
+        """Give dockerd's own directories and the paths in containers' configurations what belongs to the new root."""
+        found = listing(self.move)
+        for path, uid, gid in moves.owners(self.move, found):
+            with contextlib.suppress(FileNotFoundError):
+                os.chown(path, uid, gid, follow_symlinks=False)
+        for name in found.containers:
+            path = f"{self.move.after.path}/containers/{name}/config.v2.json"
+            text = files.read_text(path)
+            if text is None:
+                continue
+            with contextlib.suppress(ValueError):
+                config = json.loads(text)
+                changed = moves.relocated(config, self.move) if isinstance(config, dict) else config
+                if changed != config:
+                    status = os.lstat(path)
+                    files.write_text(path, json.dumps(changed), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+
+    def _tell(self, tree: Tree) -> t.Callable[[tree_copy.Progress], None]:
+        def told(progress: tree_copy.Progress) -> None:
+            if time.monotonic() - self._told >= _TELLING:
+                self._told = time.monotonic()
+                self._note(progress=f"{tree.source}: {progress.files} files, {format_size(progress.bytes)}")
+
+        return told
+
+    # Mounts --------------------------------------------------------------------------------------------------------
+
+    def _mounts_in_the_old_root(self) -> dict[str, str]:
+        """Return what has to be mounted for the old root to be whole: dockerd unmounts some of it when it stops (moby#36149)."""
+        names = [self.move.before.data_root, self.move.before.path, *(f"{self.move.before.path}/{name}" for name in ("overlay2", "volumes", "containers"))]
+        return {mount.target: mount.source for mount in mounts.mountinfo() if mount.target in names}
+
+    def _mount_the_old_root(self) -> None:
+        for path, device in self._journal.mounts.items():
+            if not mounts.is_mount_point(path):
+                mounts.mount(path)
+            if not mounts.is_mount_point(path):
+                raise MoveError(f"{path} has lost the filesystem that was mounted there from {device}; mount it and run again")
+
+    def _stage(self) -> dict[str, str]:
+        """Mount the filesystems aside and return where."""
+        found = {}
+        for place in self.move.places:
+            path = found[place.name] = f"{STAGING}/{place.name}"
+            if not mounts.is_mount_point(path):
+                files.ensure_directory(STAGING, 0o700)
+                files.ensure_directory(path, 0o700)
+                options = [option for option in place.options if option != "nofail" and not option.startswith("x-")]
+                commands.run(["mount", "-t", place.fstype, "-o", ",".join(options) or "defaults", "--", place.device, path], timeout=120)
+        return found
+
+    def _unstage(self) -> None:
+        for place in self.move.places:
+            path = f"{STAGING}/{place.name}"
+            if mounts.is_mount_point(path):
+                commands.run(["umount", "--", path], timeout=120)
+            with contextlib.suppress(FileNotFoundError):
+                os.rmdir(path)
+
+    # The daemon ----------------------------------------------------------------------------------------------------
+
+    def _stop_containers(self) -> None:
+        engine = control(self._host)
+        held = inventory(self._host, self.move.before)
+        found = moves.impossible(self.move, held)
+        if found:
+            raise Refused(found)
+        running = [container for container in held.containers if container.running]
+        there = {container.identifier for container in held.containers}
+        noted = {container.identifier: container for container in [*self._journal.running, *running] if container.identifier in there}
+        self._note(
+            phase=move_journal.STOPPED,
+            running=tuple(moves.starting_order(list(noted.values()))),
+            containers=tuple(sorted(there)),
+            images=held.images,
+            volumes=tuple(volume.name for volume in held.volumes),
+        )
+        # What a restart policy or a person starts meanwhile is stopped again.
+        for _round in range(_ROUNDS):
+            names = {container.identifier: container.name for container in running}
+            left = engine.stop_all(list(reversed(moves.starting_order(running))))
+            if left:
+                said = "; ".join(f"{names[identifier]}: {reason}" for identifier, reason in left.items())
+                raise MoveError(f"containers cannot be stopped ({said}); stop them yourself and run again")
+            still = engine.running()
+            if not still:
+                return
+            running = [container for container in engine.inventory().containers if container.identifier in still]
+        raise MoveError(f"containers are started again and again ({', '.join(container.name for container in running)}); find out by whom and run again")
+
+    def _stop_daemon(self) -> None:
+        self._note(phase=move_journal.STOPPED)
+        self._hold(PASSING_HOLD)
+        # The socket first, or a client's next call would start the service again.
+        systemd.stop(SOCKET_UNIT, UNIT, timeout=_STOPPING)
+        unit = self._host.unit()
+        if unit.active or unit.pid:
+            raise MoveError("docker.service does not stop; see journalctl -u docker.service")
+        self._host.disconnect()
+
+    def _start_containers(self, engine: EngineControl) -> str:
+        """Start what ran and return what does not start, in words."""
+        waiting = list(self._journal.running)
+        said: dict[str, str] = {}
+        for _round in range(_ROUNDS):
+            said = {container.name: engine.start(container.identifier) for container in waiting}
+            waiting = [container for container in waiting if said[container.name]]
+            if not waiting:
+                return ""
+            self._host.wait(1)
+        reasons = "; ".join(f"{container.name} ({said[container.name]})" for container in waiting)
+        return f"containers do not start again: {reasons}"
+
+    def _await(self, engine: EngineControl) -> None:
+        deadline = time.monotonic() + _STARTING
+        while True:
+            try:
+                engine.root()
+                return
+            except EngineError:
+                if time.monotonic() > deadline or self._host.unit().failing:
+                    raise
+            self._host.wait(0.5)
+
+    def _hold(self, path: str) -> None:
+        files.ensure_directory(os.path.dirname(path))
+        files.write_text(path, _HOLD_TEXT)
+        systemd.daemon_reload()
+
+    def release(self) -> None:
+        """Let the daemon start again."""
+        gone = [files.remove(path) for path in (PASSING_HOLD, LASTING_HOLD)]
+        if any(gone):
+            systemd.daemon_reload()
+
+    def _old(self) -> tuple[str, ...]:
+        if not self.move.changes_root:
+            return self._journal.old
+        before = self.move.before.path
+        found = listing(self.move)
+        return tuple(f"{before}/{name}" for name in (*found.directories, *found.files))
+
+    def _forget_old_guards(self) -> None:
+        """Let the daemon start without the filesystems of the old root, which it does not use any more."""
+        if not self.move.changes_root:
+            return
+        changed = managed_files.differences(
+            {
+                path: (guard.render([pair for pair in guard.pairs(text) if pair[0] not in self._journal.mounts]), 0o644)
+                for path in [guard.DROP_IN.format(unit=unit) for unit in guard.UNITS]
+                for text in [files.read_text(path)]
+                if text is not None
+            }
+        )
+        if changed:
+            managed_files.apply(changed)
+            systemd.daemon_reload()
+
+    def _note(self, **values: t.Any) -> None:
+        self._journal = dataclasses.replace(self._journal, **values)
+        move_file.write(self._journal)
+
+
+# Whole runs ------------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def alone() -> t.Iterator[None]:
+    """Keep other runs from moving anything meanwhile.
+
+    Raises:
+        MoveError: another run does not end.
+    """
+    files.ensure_directory(os.path.dirname(LOCK_FILE), mode=0o700)
+    try:
+        with locks.held(LOCK_FILE, 5):
+            yield
+    except locks.LockError as error:
+        raise MoveError(str(error)) from error
+
+
+def within_the_root(mover: Mover, host: Daemon) -> None:
+    """Carry a whole move within the root out, or go on with it."""
+    with alone(), host.watch(mover.rescue):
+        if not mover.new_counts():
+            try:
+                mover.copy()
+                mover.settle()
+            except Refused:
+                raise
+            except FAILURES as error:
+                raise MoveError(f"{str(error).rstrip('.')}. {mover.back()}") from error
+        mover.switch()
+        mover.finish()
+
+
+T = t.TypeVar("T")
+
+
+def around(host: Daemon, wanted_root: t.Callable[[], str | None], change: t.Callable[[], T]) -> tuple[T, list[str]]:
+    """Carry the data along when a change gives the daemon another root; without an unfinished move this is the change alone.
+
+    Args:
+        wanted_root: returns the root that the daemon has after the change, or raises what forbids it; asked only if there is a move.
+        change: raises what it likes if the daemon is as it was; the daemon is brought back then.
+
+    Returns:
+        What the change returned, and warnings.
+    """
+    journal = move_file.read()
+    if journal is None or not journal.unfinished or not journal.move.changes_root or journal.move.after.path != wanted_root():
+        return change(), []
+    mover = Mover(host, journal)
+    with alone(), host.watch(mover.rescue):
+        if not mover.new_counts():
+            try:
+                mover.settle()
+                mover.release()
+                done = change()
+            except Exception as error:
+                raise MoveError(f"{str(error).rstrip('.')}. {mover.back()}") from error
+        else:
+            mover.release()
+            done = change()
+        mover.finish()
+    return done, mover.warnings
+
+
+def removable(journal: Journal | None) -> list[str]:
+    """Return what a finished move has left of the old tree."""
+    if journal is None or journal.phase != move_journal.DONE:
+        return []
+    return [path for path in journal.old if os.path.lexists(path)]
+
+
+def remove_old(host: Daemon) -> list[str]:
+    """Remove what a finished move has left of the old tree, and return what was removed.
+
+    Raises:
+        MoveError: the daemon uses it, or something is mounted in it.
+    """
+    journal = move_file.read()
+    if journal is None:
+        return []
+    now = root_now(host).path
+    gone = []
+    for path in removable(journal):
+        if f"{now}/".startswith(f"{path}/"):
+            raise MoveError(f"{path} is not removed, because the daemon uses {now}, which lies in it")
+        _unmount_old(path, journal)
+        left = [mount.target for mount in mounts.mountinfo() if f"{mount.target}/".startswith(f"{path}/")]
+        if left:
+            raise MoveError(f"{path} is not removed, because {left[0]} is mounted in it; unmount that first")
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path)
+        else:
+            files.remove(path)
+        gone.append(path)
+    if gone:
+        if journal.move.before.ids is not None:
+            # Nobody else has a directory of that name.
+            with contextlib.suppress(OSError):
+                os.rmdir(journal.move.before.path)
+        move_file.write(dataclasses.replace(journal, phase=move_journal.REMOVED, old=()))
+    return gone
+
+
+def _unmount_old(path: str, journal: Journal) -> None:
+    """Unmount what was mounted in the old root before the move, and forget it; its filesystem keeps what it holds."""
+    inside = [point for point in journal.mounts if f"{point}/".startswith(f"{path}/")]
+    for point in sorted(inside, key=len, reverse=True):
+        if mounts.is_mount_point(point):
+            commands.run(["umount", "--", point], timeout=120)
+        mounts.drop_fstab_line(point)
+        commands.run(["chattr", "-i", "--", point], check=False)
+
+
+def holds_data(root: str) -> bool:
+    """Tell whether a root holds anything of Docker's."""
+    return docker_data.inventory(root).any
+
+
+def _entries(path: str) -> list[tuple[str, int]]:
+    try:
+        with os.scandir(path) as found:
+            return sorted((entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

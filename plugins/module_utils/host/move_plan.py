@@ -1,0 +1,112 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""Deciding whether existing data has to be moved for a layout, or why it cannot be, before anything is written.
+
+PRIVATE to the collection: no stability is promised to other users.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import data_move, move_file
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.storage_options import Request
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move as moves
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move_journal
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Move, Place, Root
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move_journal import Journal
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import Movable, StoragePlan
+
+OPTION = "docker_storage_existing_data"
+
+
+@dataclasses.dataclass(frozen=True)
+class MovePlan:
+    """The plan of the filesystems, and the move that belongs to it.
+
+    Attributes:
+        journal: of the move, begun by an earlier run or new; None where nothing has to be moved.
+        begun: whether an earlier run has begun it.
+    """
+
+    storage: StoragePlan
+    journal: Journal | None = None
+    begun: bool = False
+
+    def problems(self) -> list[Problem]:
+        """Return why a move that nobody has begun cannot be; this asks the daemon and measures its data.
+
+        A move that was begun was judged then, and is judged again on its way.
+        """
+        if self.journal is None or self.begun:
+            return []
+        move = self.journal.move
+        try:
+            held = data_move.inventory(Daemon(), move.before)
+        except data_move.MoveError as error:
+            return [Problem(OPTION, str(error))]
+        aside = [place.path + moves.ASIDE for place in moves.outermost(move.places)]
+        return [*moves.impossible(move, held), *data_move.obstacles(move, self.storage.sizes), *data_move.left_behind(aside)]
+
+
+def make(request: Request) -> MovePlan:
+    """Compute the plan for a request.
+
+    Raises:
+        files.FileError: the journal of an earlier run cannot be read.
+    """
+    if request.problems:
+        return MovePlan(request.plan())
+    journal = move_file.read()
+    begun = journal if journal is not None and journal.unfinished else None
+    if not request.may_move:
+        found = request.plan()
+        return MovePlan(found if begun is None else _with_problem(found, _unfinished(begun)))
+    try:
+        before = data_move.root_now(Daemon())
+        if begun is None and not data_move.holds_data(before.path):
+            return MovePlan(request.plan())
+        after = Root(id_ranges.effective_root(request.data_root, request.mapping), request.data_root, moves.ids_of(request.mapping))
+    except (data_move.MoveError, ValueError) as error:
+        return MovePlan(StoragePlan("", problems=(Problem(OPTION, str(error)),)))
+    if begun is not None and not _belongs(begun.move, before, after):
+        return MovePlan(StoragePlan(after.path, problems=(_elsewhere(begun.move, after),)))
+    found = request.plan(Movable(before.path, after.path if begun is not None else ""))
+    if found.problems:
+        return MovePlan(found)
+    if begun is not None and (not begun.old_counts or (begun.move.changes_root and before.path == after.path)):
+        # The daemon has its new place already, and what is left to do follows from the journal alone.
+        return MovePlan(found, begun, True)
+    places = tuple(
+        Place(target.name, target.mount_point, target.device, target.fstype, target.options, target.source, target.uuid)
+        for target in found.targets
+        if target.moves
+    )
+    move = Move(before, after, places)
+    if begun is not None:
+        return MovePlan(found, dataclasses.replace(begun, move=move), True)
+    if not places and not move.changes_root:
+        return MovePlan(found)
+    return MovePlan(found, Journal(move_journal.COPYING, move))
+
+
+def _belongs(move: Move, before: Root, after: Root) -> bool:
+    return move.after.path == after.path and before.path in (move.before.path, move.after.path)
+
+
+def _with_problem(found: StoragePlan, problem: Problem) -> StoragePlan:
+    return StoragePlan(found.effective_root, problems=(*found.problems, problem))
+
+
+def _unfinished(journal: Journal) -> Problem:
+    return Problem(move_file.PATH, f"tells of a move {journal.move.describe()} that is not finished; run with {OPTION}: move to finish it")
+
+
+def _elsewhere(move: Move, after: Root) -> Problem:
+    return Problem(
+        move_file.PATH,
+        f"tells of a move {move.describe()} that is not finished, but {after.path} is asked for; finish it with the settings that it was begun with",
+    )
