@@ -1,6 +1,6 @@
 # Copyright: The Bulkhead authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where each filesystem of a layout lies: a partition, a filesystem that is there already, or a loop image.
+"""Where each filesystem of a layout lies: a partition, a filesystem that is there already, or a loop image (logical volumes: logical_volumes.py).
 
 PRIVATE to the collection: no stability is promised to other users.
 
@@ -16,11 +16,21 @@ import typing as t
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import format_size
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout as layouts
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import Device, HostStorage, Partition
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import (
+    Device,
+    HostStorage,
+    Image,
+    LogicalVolume,
+    Partition,
+)
 
 MIB = layouts.MIB
 # GPT keeps 34 sectors at the start and 33 at the end; a whole MiB each also keeps every partition aligned.
 _TABLE_RESERVE = MIB
+# mkfs leaves up to a block group at the end unused, which is no reason to grow; so less than this is none either.
+WORTH_GROWING = 32 * MIB
+# A step that makes a device larger, and one that makes a mounted filesystem larger; neither disturbs who uses it.
+ENLARGE, GROW = "enlarge", "grow"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +45,12 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where a filesystem lies, whether it exists already, and its UUID if so."""
+    """Where a filesystem lies, whether it exists already, and if so its UUID and how large its device is or will be, in bytes."""
 
     device: str
     exists: bool
     uuid: str = ""
+    size: int = 0
 
 
 def partition_path(device: str, number: int) -> str:
@@ -61,6 +72,8 @@ def shared_devices(entries: t.Sequence[layouts.Entry], host: HostStorage) -> lis
     problems = []
     seen: dict[str, layouts.Entry] = {}
     for entry in entries:
+        if not entry.device:
+            continue
         device = resolved(entry.device, host)
         look = host.devices.get(entry.device)
         disk = look.parent if look is not None else ""
@@ -70,7 +83,8 @@ def shared_devices(entries: t.Sequence[layouts.Entry], host: HostStorage) -> lis
                 Problem(entry.device, f"is a partition of {disk}, which the layout divides for {' and '.join(divided)}; give {entry.name} a device of its own")
             )
         earlier = seen.setdefault(device, entry)
-        if earlier is not entry and not earlier.backend == entry.backend == "partition":
+        shares = earlier.backend == entry.backend and entry.backend in ("partition", "lvm") and earlier.group == entry.group
+        if earlier is not entry and not shares:
             problems.append(
                 Problem(
                     entry.device,
@@ -83,6 +97,7 @@ def shared_devices(entries: t.Sequence[layouts.Entry], host: HostStorage) -> lis
 def on_disk(
     entries: t.Sequence[layouts.Entry], disk: Device | None, name: str, wipe: t.Collection[str], host: HostStorage
 ) -> tuple[dict[str, Source], list[Step], list[Problem]]:
+    """Find or divide out a partition of a disk for each of the entries."""
     if disk is None:
         return {}, [], [Problem(name, "is missing; no block device of that name is on this host, so correct the name or attach the disk")]
     ours = {partition.label: partition for partition in disk.partitions}
@@ -93,14 +108,14 @@ def on_disk(
     if disk.is_partition:
         return {}, [], [Problem(name, "is a partition, not a disk; name the whole disk, or choose the backend existing for a filesystem that is already there")]
     if disk.path.startswith("/dev/dm-"):
-        return {}, [], [Problem(name, "is a device of the device mapper; make a filesystem on it and choose the backend existing")]
+        return {}, [], [Problem(name, "is a device of the device mapper; choose the backend lvm, or make a filesystem on it and choose existing")]
     if disk.read_only:
         return {}, [], [Problem(name, "is read-only; name a disk that can be written")]
     if not is_ours:
         if set(ours) & every_label:
             mixed = "holds partitions of this role beside others; remove the others, or the partitions of this role once their data is given up"
             return {}, [], [Problem(name, mixed)]
-        refusal = _refuse_foreign(disk, name, _may_wipe(disk.path, name, wipe, host))
+        refusal = refuse_foreign(disk, name, may_wipe(disk.path, name, wipe, host))
         if refusal:
             return {}, [], [refusal]
         if disk.signatures or not disk.blank:
@@ -110,6 +125,9 @@ def on_disk(
     partitions, problems = _divide(entries, disk, name, ours if is_ours else {})
     if problems:
         return {}, [], problems
+    if is_ours and not disk.table_at_end and not set(labels) <= set(ours):
+        # parted makes no partition behind the place where it finds the copy.
+        steps.append(Step("relocate", f"move the copy of the partition table of {disk.path} to where the disk ends now", disk.path))
     sources: dict[str, Source] = {}
     for entry, label in zip(entries, labels):
         partition = partitions[label]
@@ -129,25 +147,54 @@ def on_disk(
                     },
                 )
             )
-        unsafe = _refuse_to_format(existing, host) if existing is not None else None
-        if unsafe is not None:
-            problems.append(unsafe)
-            continue
-        # What an interrupted run was making, and what is still empty, is made anew.
-        formatted = existing is not None and bool(existing.signature) and existing.path not in host.claims
-        if formatted and existing is not None and existing.signature != entry.fstype:
-            problems.append(
-                Problem(
-                    existing.path,
-                    f"holds {existing.signature} for {entry.name}, but the layout asks for {entry.fstype}; "
-                    f"keep fstype {existing.signature}, because formatting would destroy what is there",
+        elif partition.size > existing.size:
+            steps.append(
+                Step(
+                    ENLARGE,
+                    f"enlarge {partition.path} from {format_size(existing.size)} to {format_size(partition.size)}",
+                    partition.path,
+                    {"kind": "partition", "disk": disk.path, "number": partition.number, "start": partition.start, "size": partition.size},
                 )
             )
-            continue
-        if not formatted:
-            steps.append(Step("format", f"format {partition.path} with {entry.fstype}", partition.path, {"fstype": entry.fstype}))
-        sources[entry.name] = Source(partition.path, formatted, existing.uuid if formatted and existing is not None else "")
+        source, format_steps, unsafe = filesystem_on(entry, partition.path, partition.size, existing, host)
+        steps += format_steps
+        problems += unsafe
+        if source is not None:
+            sources[entry.name] = source
     return sources, steps, problems
+
+
+def filesystem_on(
+    entry: layouts.Entry, path: str, size: int, existing: Partition | LogicalVolume | None, host: HostStorage
+) -> tuple[Source | None, list[Step], list[Problem]]:
+    """Keep the filesystem that a partition or logical volume of ours holds, or have one made where that destroys nothing.
+
+    Args:
+        path, size: of the device as it will be.
+        existing: the device as it is, None where it has still to be made.
+    """
+    unsafe = _refuse_to_format(existing, host) if existing is not None else None
+    if unsafe is not None:
+        return None, [], [unsafe]
+    # What an interrupted run was making, and what is still empty, is made anew.
+    if existing is None or not existing.signature or existing.path in host.claims:
+        return Source(path, False), [Step("format", f"format {path} with {entry.fstype}", path, {"fstype": entry.fstype})], []
+    if existing.signature != entry.fstype:
+        problem = Problem(
+            existing.path,
+            f"holds {existing.signature} for {entry.name}, but the layout asks for {entry.fstype}; "
+            f"keep fstype {existing.signature}, because formatting would destroy what is there",
+        )
+        return None, [], [problem]
+    return Source(path, True, existing.uuid, size), [], []
+
+
+def shrinking(path: str, name: str, has: int, asked: int) -> Problem:
+    """Refuse to make something smaller."""
+    return Problem(
+        path,
+        f"has {format_size(has)} for {name}, but the layout asks for {format_size(asked)}; shrinking it would destroy data, so state the size it has",
+    )
 
 
 def as_it_is(entry: layouts.Entry, host: HostStorage) -> tuple[Source | None, list[Problem]]:
@@ -178,7 +225,7 @@ def as_it_is(entry: layouts.Entry, host: HostStorage) -> tuple[Source | None, li
         ]
     if device.ftype is False:
         return None, [Problem(entry.device, "holds an XFS without ftype=1, on which overlay2 cannot work; format it again with a current mkfs.xfs")]
-    return Source(device.path, True, device.uuid), []
+    return Source(device.path, True, device.uuid, device.size), []
 
 
 def in_image(entry: layouts.Entry, host: HostStorage, wipe: t.Collection[str]) -> tuple[Source | None, list[Step], list[Problem], int]:
@@ -193,13 +240,9 @@ def in_image(entry: layouts.Entry, host: HostStorage, wipe: t.Collection[str]) -
         )
         return None, [], [problem], 0
     if formatted:
-        if image.size != size:
-            way = "growing it is not supported yet" if size > image.size else "shrinking it would destroy data"
-            problem = Problem(
-                image.path, f"has {format_size(image.size)} for {entry.name}, but the layout asks for {format_size(size)}; {way}, so state the size it has"
-            )
-            return None, [], [problem], 0
-        return Source(image.path, True, image.uuid), [], [], 0
+        if size < image.size:
+            return None, [], [shrinking(image.path, entry.name, image.size, size)], 0
+        return Source(image.path, True, image.uuid, size), _enlarged_image(image, size, host), [], size - image.size
     if image.size and not image.blank and image.path not in host.claims and image.path not in wipe:
         return None, [], [Problem(image.path, "holds data that is no filesystem; move it away, or name it in docker_storage_wipe if it may be destroyed")], 0
     steps = [
@@ -209,13 +252,23 @@ def in_image(entry: layouts.Entry, host: HostStorage, wipe: t.Collection[str]) -
     return Source(image.path, False), steps, [], max(size - image.size, 0)
 
 
-def _refuse_to_format(partition: Partition, host: HostStorage) -> Problem | None:
-    """Return why a partition of ours may not be formatted although it holds no filesystem that is known to be finished."""
+def _enlarged_image(image: Image, size: int, host: HostStorage) -> list[Step]:
+    # A run that was killed may have enlarged the file, but not what the kernel shows of it.
+    shown = next((mount.size for mount in host.mounts if mount.size and mount.uuid == image.uuid), image.size)
+    if min(image.size, shown) >= size:
+        return []
+    text = f"enlarge {image.path} from {format_size(min(image.size, shown))} to {format_size(size)}"
+    return [Step(ENLARGE, text, image.path, {"kind": "image", "size": size})]
+
+
+def _refuse_to_format(partition: Partition | LogicalVolume, host: HostStorage) -> Problem | None:
+    """Return why a device of ours may not be formatted although it holds no filesystem that is known to be finished."""
     claimed = partition.path in host.claims
+    kind = "partition" if isinstance(partition, Partition) else "logical volume"
     if not partition.signature and not partition.blank and not claimed:
         return Problem(
             partition.path,
-            "is a partition of this role with data in it, but no filesystem can be recognised, perhaps because it is damaged; "
+            f"is a {kind} of this role with data in it, but no filesystem can be recognised, perhaps because it is damaged; "
             f"repair it with fsck, or run 'wipefs --all {partition.path}' and zero its first MiB if its data is given up",
         )
     if partition.signature and claimed and partition.content:
@@ -227,7 +280,7 @@ def _refuse_to_format(partition: Partition, host: HostStorage) -> Problem | None
     return None
 
 
-def _refuse_foreign(disk: Device, name: str, may_wipe: bool) -> Problem | None:
+def refuse_foreign(disk: Device, name: str, may_wipe: bool) -> Problem | None:
     if disk.used_by:
         return Problem(name, f"is in use ({', '.join(disk.used_by)}); name another disk, or take this one out of use first")
     if may_wipe:
@@ -246,33 +299,30 @@ def _refuse_foreign(disk: Device, name: str, may_wipe: bool) -> Problem | None:
     return None
 
 
-def _may_wipe(path: str, name: str, wipe: t.Collection[str], host: HostStorage) -> bool:
+def may_wipe(path: str, name: str, wipe: t.Collection[str], host: HostStorage) -> bool:
     return bool({path, name} & {*wipe, *(resolved(device, host) for device in wipe)})
 
 
 def _divide(entries: t.Sequence[layouts.Entry], disk: Device, name: str, ours: t.Mapping[str, Partition]) -> tuple[dict[str, Partition], list[Problem]]:
-    """Give each entry its partition: the one it has, or one in the space after the last."""
+    """Give each entry its partition: the one it has, larger where it can be and is asked to, or one in the space after the last."""
     usable = disk.size // MIB * MIB - 2 * _TABLE_RESERVE
     result: dict[str, Partition] = {}
     problems: list[Problem] = []
     end = max((partition.start + partition.size for partition in ours.values()), default=_TABLE_RESERVE)
     start = -(-end // MIB) * MIB
     left = disk.size // MIB * MIB - _TABLE_RESERVE - start
-    missing = []
+    missing = [entry for entry in entries if partition_label(entry.name) not in ours]
     for entry in entries:
         existing = ours.get(partition_label(entry.name))
         if existing is None:
-            missing.append(entry)
             continue
-        result[partition_label(entry.name)] = existing
-        if isinstance(entry.size, int) and abs(entry.size - existing.size) >= MIB:
-            way = "growing it is not supported yet" if entry.size > existing.size else "shrinking it would destroy data"
-            problems.append(
-                Problem(
-                    existing.path,
-                    f"has {format_size(existing.size)} for {entry.name}, but the layout asks for {format_size(entry.size)}; {way}, so state the size it has",
-                )
-            )
+        behind = [other for other in ours.values() if other.start > existing.start]
+        size, problem = _partition_size(entry, existing, _wanted_size(entry, usable), [other.path for other in behind], 0 if behind else left, bool(missing))
+        if problem is not None:
+            problems.append(problem)
+        result[partition_label(entry.name)] = dataclasses.replace(existing, size=size)
+        if not behind:
+            start, left = start + size - existing.size, left - (size - existing.size)
     sizes = {entry.name: _wanted_size(entry, usable) for entry in missing}
     fixed = sum(size for size in sizes.values() if size is not None)
     open_ended = [entry_name for entry_name, size in sizes.items() if size is None]
@@ -297,6 +347,67 @@ def _divide(entries: t.Sequence[layouts.Entry], disk: Device, name: str, ours: t
         result[partition_label(entry.name)] = Partition(partition_path(disk.path, number), number, start, size, partition_label(entry.name))
         start += size
     return result, problems
+
+
+def held_back(entries: t.Sequence[layouts.Entry], disk: Device | None) -> list[Problem]:
+    """Return which partitions have a share of the disk as it was, because what lies behind them keeps them from growing with it."""
+    if disk is None:
+        return []
+    usable = disk.size // MIB * MIB - 2 * _TABLE_RESERVE
+    notes = []
+    for entry in entries:
+        partition = next((partition for partition in disk.partitions if partition.label == partition_label(entry.name)), None)
+        if partition is None or not isinstance(entry.size, float):
+            continue
+        wanted = _wanted_size(entry, usable) or 0
+        behind = [other.path for other in disk.partitions if other.start > partition.start]
+        if behind and wanted - partition.size >= WORTH_GROWING:
+            notes.append(
+                Problem(
+                    partition.path,
+                    f"stays at {format_size(partition.size)} for {entry.name}, although {entry.size:.0%} of the disk are {format_size(wanted)} now, "
+                    f"because {behind[0]} lies behind it; state the size it has",
+                )
+            )
+    return notes
+
+
+def _partition_size(
+    entry: layouts.Entry, existing: Partition, wanted: int | None, behind: t.Sequence[str], left: int, others_come: bool
+) -> tuple[int, Problem | None]:
+    """Return how large a partition of ours is to be.
+
+    Args:
+        entry: what the layout asks for.
+        existing: the partition as it is.
+        wanted: the size that is asked for on this disk; None for what is left.
+        behind: the partitions behind it.
+        left: the room behind it, in bytes.
+        others_come: whether new partitions are going to be made in that room.
+    """
+    has = existing.size
+    if wanted is None:
+        return (has + left if left >= WORTH_GROWING and not others_come else has), None
+    if isinstance(entry.size, float):
+        if has - wanted >= WORTH_GROWING:
+            return has, shrinking(existing.path, entry.name, has, wanted)
+        # A share of a disk that grew: as much of it as can be had.
+        more = min(wanted - has, left)
+        return (has + more if more >= WORTH_GROWING else has), None
+    if has - wanted >= MIB:
+        return has, shrinking(existing.path, entry.name, has, wanted)
+    if wanted - has < MIB:
+        return has, None
+    asks = f"has {format_size(has)} for {entry.name}, but the layout asks for {format_size(wanted)}"
+    if behind:
+        return has, Problem(
+            existing.path, f"{asks}; it cannot grow, because {behind[0]} lies behind it, so state the size it has"
+        )
+    # Whole MiB, as every partition of ours has.
+    more = (wanted - has) // MIB * MIB
+    if more > left:
+        return has, Problem(existing.path, f"{asks}; only {format_size(max(left, 0))} are free behind it, so ask for less, or enlarge the disk first")
+    return has + more, None
 
 
 def _wanted_size(entry: layouts.Entry, usable: int) -> int | None:

@@ -35,6 +35,54 @@ class Partition:
 
 
 @dataclasses.dataclass(frozen=True)
+class LogicalVolume:
+    """A logical volume; what lies in it is looked up only for those of this role.
+
+    Attributes:
+        kind: nothing for one that lies plainly in its group, else in words what it is.
+        active: whether the kernel has it, so that it has a device node.
+        signature, uuid, blank, content: as of a partition.
+    """
+
+    name: str
+    path: str
+    size: int
+    kind: str = ""
+    active: bool = True
+    signature: str = ""
+    uuid: str = ""
+    blank: bool = True
+    content: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class PhysicalVolume:
+    """A device of a volume group; start is where its first extent lies, size what its extents hold together, in bytes."""
+
+    path: str
+    start: int
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class VolumeGroup:
+    """A volume group as lvm(8) reports it.
+
+    Attributes:
+        extent: the size of an extent; size, free: of all extents and of those that nobody has, in bytes.
+        unfit: in words why nothing may be made or changed in it now; nothing where it may.
+    """
+
+    name: str
+    extent: int
+    size: int
+    free: int
+    devices: tuple[PhysicalVolume, ...] = ()
+    volumes: tuple[LogicalVolume, ...] = ()
+    unfit: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Device:
     """A block device as the kernel and a probe of its content show it.
 
@@ -49,6 +97,7 @@ class Device:
         filesystem, uuid: what blkid finds on the whole device.
         content: names in the top directory of its filesystem, looked up only for devices offered as existing.
         ftype: whether an XFS was made with ftype=1; None where that was not looked up.
+        table_at_end: whether the copy of a GPT lies at the end of the disk; not so where the disk has grown since.
     """
 
     path: str
@@ -65,6 +114,7 @@ class Device:
     uuid: str = ""
     content: tuple[str, ...] = ()
     ftype: bool | None = None
+    table_at_end: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +130,19 @@ class Image:
 
 @dataclasses.dataclass(frozen=True)
 class Mount:
-    """A mount that exists now, with the UUID of the filesystem as read from its device."""
+    """A mount that exists now, with the UUID of the filesystem as read from its device.
+
+    Attributes:
+        size: of the device, in bytes; 0 where that is not known.
+        quota: whether the filesystem keeps project quotas.
+    """
 
     source: str
     target: str
     fstype: str
     uuid: str = ""
+    size: int = 0
+    quota: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +161,7 @@ class StoredData:
 
     root: str
     description: str
+    in_containerd: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +178,9 @@ class HostStorage:
         configured_data_root: what the daemon.json of the host says now, if anything.
         claims: devices that an interrupted run had begun to make.
         guarded: the mount points that the guards of the units name now.
+        volume_groups: by name; looked up only where the layout has logical volumes.
+        filesystem_sizes: by UUID, how many bytes of its device a filesystem uses.
+        may_grow_ext4: whether the kernel lets this host grow a mounted ext4 (CAP_SYS_RESOURCE).
     """
 
     devices: t.Mapping[str, Device | None] = dataclasses.field(default_factory=dict)
@@ -133,3 +194,6 @@ class HostStorage:
     configured_data_root: str = ""
     claims: frozenset[str] = frozenset()
     guarded: t.Sequence[str] = ()
+    volume_groups: t.Mapping[str, VolumeGroup] = dataclasses.field(default_factory=dict)
+    filesystem_sizes: t.Mapping[str, int] = dataclasses.field(default_factory=dict)
+    may_grow_ext4: bool = True

@@ -17,13 +17,20 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import
 
 MIB = 1024**2
 GIB = 1024**3
-BACKENDS = ("partition", "existing", "loop")
+BACKENDS = ("partition", "lvm", "existing", "loop")
 FSTYPES = ("xfs", "ext4")
 # mkfs.xfs refuses less than 300 MiB; less than that makes no sense for Docker on ext4 either.
 SMALLEST_FILESYSTEM = 300 * MIB
 DEFAULT_LOOP_SIZE = 10 * GIB
 # Units, fstab and mount(8) must all read the path as it is written.
 PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._+@:,-]+)+/?")
+# lvm(8); a dot in front would hide the group's directory in /dev.
+VOLUME_GROUP = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]{0,99}")
+DEFAULT_VOLUME_GROUP = "bulkhead"
+# The same option by its two names; the kernel shows the second (xfs(5)).
+QUOTA_OPTIONS = ("pquota", "prjquota")
+# Where Docker itself sets quotas: moby daemon/graphdriver/overlay2 and daemon/volume/local, or both in the data-root.
+WITH_QUOTA = ("overlay2", "volumes", "data-root")
 # The boot goes on without the disk; the guards of the units then keep Docker from starting (systemd.mount(5)).
 BOOT_OPTIONS = ("nofail", "x-systemd.device-timeout=30s")
 
@@ -66,8 +73,10 @@ class Entry:
     """One filesystem of the layout, with every default filled in.
 
     Attributes:
-        device: the disk of a partition, the block device of an existing filesystem, or the file of a loop image.
-        size: in bytes; or a share of the disk (0 < share <= 1); or None for what is left on the disk.
+        device: the disk of a partition, the block device of an existing filesystem, the file of a loop image, or the disk
+            that a volume group is made on; nothing for a group that is there.
+        size: in bytes; or a share of the disk or group (0 < share <= 1); or None for what is left there.
+        group: of a logical volume, the name of its volume group.
     """
 
     name: str
@@ -76,6 +85,17 @@ class Entry:
     size: int | float | None
     fstype: str
     options: tuple[str, ...]
+    group: str = ""
+
+    @property
+    def where(self) -> str:
+        """What a sentence about the place of the filesystem begins with."""
+        return self.device or f"volume group {self.group}"
+
+    @property
+    def quota(self) -> bool:
+        """Whether the filesystem is to keep project quotas."""
+        return any(option in QUOTA_OPTIONS for option in self.options)
 
     @property
     def mount_options(self) -> tuple[str, ...]:
@@ -129,18 +149,31 @@ def parse(raw: t.Sequence[t.Mapping[str, t.Any]], disk: str, loop_directory: str
 def _parse_entry(where: str, item: t.Mapping[str, t.Any], disk: str, loop_directory: str, default_fstype: str) -> tuple[Entry | None, list[Problem]]:
     problems: list[Problem] = []
     name = item["name"]
-    unknown = sorted(set(item) - {"name", "backend", "device", "size", "fstype", "options"})
+    unknown = sorted(set(item) - {"name", "backend", "device", "group", "size", "fstype", "options", "quota"})
     if unknown:
-        problems.append(Problem(where, f"has the unknown key {', '.join(unknown)}; an entry has name, backend, device, size, fstype and options"))
-    backend = item.get("backend") or ("partition" if item.get("device") or disk else "loop")
+        problems.append(
+            Problem(where, f"has the unknown key {', '.join(unknown)}; an entry has name, backend, device, group, size, fstype, options and quota")
+        )
+    backend = item.get("backend") or ("lvm" if item.get("group") else "partition" if item.get("device") or disk else "loop")
     if backend not in BACKENDS:
         problems.append(Problem(where, f"asks for backend '{backend}'; choose one of {', '.join(BACKENDS)}"))
         return None, problems
-    device = item.get("device") or (disk if backend == "partition" else "")
+    group = ""
+    if backend == "lvm":
+        # A group that is named without a device is there already, whatever the disk of the other entries is.
+        group = item.get("group") or DEFAULT_VOLUME_GROUP
+        if not VOLUME_GROUP.fullmatch(group):
+            problems.append(Problem(where, f"names the volume group '{group}'; write a name of letters, digits and + _ . - that begins with none of . and -"))
+    elif item.get("group"):
+        problems.append(Problem(where, f"names a volume group, but its backend is {backend}; remove the group, or choose the backend lvm"))
+    device = item.get("device") or (disk if backend == "partition" or (backend == "lvm" and not item.get("group")) else "")
     if backend == "loop":
         if item.get("device"):
             problems.append(Problem(where, "names a device, but a loop image lies in the loop directory; remove the device or choose the backend partition"))
         device = f"{loop_directory.rstrip('/')}/{name}.img"
+    elif not device and backend == "lvm":
+        if not item.get("group"):
+            problems.append(Problem(where, "names neither a device nor a group; name the volume group that is there, or the blank disk that one is made on"))
     elif not device:
         problems.append(Problem(where, f"names no device; backend {backend} needs one, such as /dev/disk/by-id/…"))
     elif not device.startswith("/dev/"):
@@ -153,6 +186,12 @@ def _parse_entry(where: str, item: t.Mapping[str, t.Any], disk: str, loop_direct
         problems.append(Problem(where, size_problem))
     asked = item.get("options")
     options = tuple(PURPOSES[name].options if asked is None else asked)
+    quota, quota_problems = _parse_quota(where, item, fstype, options)
+    problems += quota_problems
+    if quota:
+        # Docker sets quotas through a device node in the filesystem, which nodev forbids.
+        kept = options if asked is not None else tuple(option for option in options if option != "nodev")
+        options = kept if any(option in QUOTA_OPTIONS for option in kept) else (*kept, QUOTA_OPTIONS[0])
     for option in options:
         if not option or any(character in option for character in ", \t\n#\\\"'"):
             problems.append(Problem(where, f"has the mount option {option!r}; give each option as one list element without blanks or commas"))
@@ -164,7 +203,25 @@ def _parse_entry(where: str, item: t.Mapping[str, t.Any], disk: str, loop_direct
         problems.append(Problem(where, "has the mount option ro; Docker must be able to write there, so remove it"))
     if problems:
         return None, problems
-    return Entry(name, backend, device, size, fstype, options), []
+    return Entry(name, backend, device, size, fstype, options, group), []
+
+
+def _parse_quota(where: str, item: t.Mapping[str, t.Any], fstype: str, options: t.Sequence[str]) -> tuple[bool, list[Problem]]:
+    asked = item.get("quota", False)
+    if not isinstance(asked, bool):
+        return False, [Problem(where, f"has quota: {asked!r}; write true or false")]
+    if not asked:
+        return False, []
+    problems = []
+    if fstype != "xfs":
+        problems.append(Problem(where, f"asks for a quota on {fstype}, but Docker has quotas on xfs only; write fstype: xfs, or remove quota"))
+    if item["name"] not in WITH_QUOTA:
+        problems.append(Problem(where, f"asks for a quota, but Docker sets none there; only {', '.join(WITH_QUOTA)} can have one, so remove quota"))
+    if item.get("options") is not None and "nodev" in options:
+        problems.append(Problem(where, "has the mount option nodev beside quota; Docker sets quotas through a device node, so remove one of them"))
+    if "noquota" in options:
+        problems.append(Problem(where, "has the mount option noquota beside quota; remove one of them"))
+    return True, problems
 
 
 def _parse_size(value: t.Any, backend: str) -> tuple[int | float | None, str | None]:

@@ -35,6 +35,45 @@ def test_a_device_of_its_own_makes_a_partition():
     assert (entries[0].backend, entries[0].device) == ("partition", "/dev/sdc")
 
 
+@pytest.mark.parametrize(
+    "entry, disk, expected",
+    [
+        ({"group": "data"}, "/dev/sdb", ("lvm", "", "data")),
+        ({"group": "data", "device": "/dev/sdc"}, "", ("lvm", "/dev/sdc", "data")),
+        ({"backend": "lvm"}, "/dev/sdb", ("lvm", "/dev/sdb", "bulkhead")),
+        ({"backend": "lvm", "device": "/dev/sdc"}, "/dev/sdb", ("lvm", "/dev/sdc", "bulkhead")),
+    ],
+)
+def test_a_group_without_a_device_is_there_already(entry, disk, expected):
+    entries, problems = parse({"name": "overlay2", **entry}, disk=disk)
+    assert problems == []
+    assert (entries[0].backend, entries[0].device, entries[0].group) == expected
+    assert entries[0].size is None
+    assert "loop" not in entries[0].mount_options
+
+
+@pytest.mark.parametrize(
+    "entry, options",
+    [
+        ({"name": "overlay2"}, ("noatime", "pquota")),
+        ({"name": "volumes"}, ("noatime", "nosuid", "pquota")),
+        ({"name": "data-root", "options": []}, ("pquota",)),
+        ({"name": "overlay2", "options": ["prjquota", "noatime"]}, ("prjquota", "noatime")),
+    ],
+)
+def test_a_quota_is_an_option_and_takes_nodev_away(entry, options):
+    entries, problems = parse({**entry, "quota": True})
+    assert problems == []
+    assert entries[0].options == options
+    assert entries[0].quota
+
+
+def test_without_a_quota_nothing_changes():
+    entries, _problems = parse({"name": "volumes", "quota": False})
+    assert entries[0].options == ("noatime", "nodev", "nosuid")
+    assert not entries[0].quota
+
+
 def test_parents_come_before_children():
     entries, _problems = parse({"name": "containers"}, {"name": "volumes"}, {"name": "data-root"}, {"name": "overlay2"})
     assert [entry.name for entry in entries] == ["data-root", "overlay2", "volumes", "containers"]
@@ -65,6 +104,17 @@ def test_parents_come_before_children():
         ({"name": "overlay2", "options": ["noatime,nodev"]}, "one list element"),
         ({"name": "overlay2", "options": ["a b"]}, "one list element"),
         ({"name": "overlay2", "partition": 1}, "unknown key partition"),
+        ({"name": "overlay2", "backend": "lvm"}, "neither a device nor a group"),
+        ({"name": "overlay2", "group": "-vg"}, "begins with none of"),
+        ({"name": "overlay2", "group": "a/b"}, "names the volume group 'a/b'"),
+        ({"name": "overlay2", "group": ".."}, "names the volume group '..'"),
+        ({"name": "overlay2", "backend": "loop", "group": "data"}, "its backend is loop"),
+        ({"name": "overlay2", "backend": "lvm", "device": "sdb"}, "absolute path below /dev"),
+        ({"name": "overlay2", "quota": "maybe"}, "quota: 'maybe'"),
+        ({"name": "overlay2", "quota": True, "fstype": "ext4"}, "quotas on xfs only"),
+        ({"name": "containers", "quota": True}, "Docker sets none there"),
+        ({"name": "volumes", "quota": True, "options": ["noatime", "nodev"]}, "nodev beside quota"),
+        ({"name": "volumes", "quota": True, "options": ["noquota"]}, "noquota beside quota"),
     ],
 )
 def test_what_is_wrong_is_named(entry, word):
