@@ -11,6 +11,7 @@ the table of mounts, is asked once. Links in the last component of a path are lo
 from __future__ import annotations
 
 import contextlib
+import errno
 import grp
 import hashlib
 import os
@@ -21,10 +22,12 @@ import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.kinds import ABSENT, KINDS, UNKNOWN
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.model import State, split
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
     drift_firewall,
     drift_packages,
+    drift_places,
     mount_table,
     processes,
     superblock,
@@ -188,7 +191,7 @@ class Eyes:
                 continue
             found |= {_canonical(f"{directory}/{name}.d/{entry}") for entry in entries if entry.endswith(".conf")}
         known = {*self._ours, *((recorded or {}).get("_volatile") or ())}
-        return sorted(found - known)
+        return sorted(path for path in found - known if not _limits_drop_in(path))
 
     def _user_unit(self, name: str, recorded: State | None) -> dict[str, t.Any]:  # pylint: disable=unused-argument
         user, _slash, unit = name.partition("/")
@@ -215,7 +218,7 @@ class Eyes:
             names.add(str(pwd.getpwnam(user).pw_uid))
         state: dict[str, t.Any] = {}
         for field, path in (("uid", _SUBUID), ("gid", _SUBGID)):
-            lines = [line.strip().split(":") for line in _text(path).splitlines()]
+            lines = [line.strip(" \t").split(":") for line in text_lines.lines_of(_text(path))]
             state[field] = [f"{fields[1]}:{fields[2]}" for fields in lines if len(fields) == 3 and fields[0] in names]
             state[f"_source_{field}"] = path
             state[f"_changed_at_{field}"] = _changed_at(path)
@@ -236,24 +239,28 @@ class Eyes:
         options = set(found.options)
         read_only = {"ro"} if "ro" in options else {"rw"}
         uuid = superblock.uuid(found.source, found.fstype)
+        why = _broken(path) or ("" if uuid else f"the UUID on {found.source} cannot be read")
         return {
             "type": MOUNTED,
             "hidden": _is_hidden(path, found),
             "root": found.root,
-            "uuid": uuid or UNKNOWN,
+            "uuid": UNKNOWN if why else uuid,
             "options": sorted(read_only | (options & (_VFS_OPTIONS | _QUOTA_OPTIONS))),
             "_source": "/proc/self/mountinfo",
             "_source_uuid": found.source,
-            **({} if uuid else {"_why": f"the UUID on {found.source} cannot be read"}),
+            **({"_why": why} if why else {}),
         }
 
     def _fstab(self, path: str, recorded: State | None) -> dict[str, t.Any]:  # pylint: disable=unused-argument
-        lines = [line.split() for line in _text(FSTAB).splitlines()]
+        lines = [text_lines.fields_of(line) for line in text_lines.lines_of(_text(FSTAB))]
         own = [" ".join(fields) for fields in lines if len(fields) >= 3 and not fields[0].startswith("#") and mount_table.unescaped(fields[1]) == path]
         where = {"_source": FSTAB, "_changed_at": _changed_at(FSTAB)}
         return {"type": PRESENT, "line": "; ".join(own), **where} if own else {"type": ABSENT, **where}
 
     def _mount_point(self, path: str, recorded: State | None) -> dict[str, t.Any]:  # pylint: disable=unused-argument
+        if self.mount(path) is None and not os.path.lexists(path):
+            # Nothing can be written under what is not there, but nothing can be mounted on it either.
+            return {"immutable": False, "shadowed": [], "_source": path, "_changed_at": _changed_at(os.path.dirname(path))}
         bare = under_mounts.look(path, self.mount(path) is not None)
         return {
             "immutable": UNKNOWN if bare.immutable is None else bare.immutable,
@@ -302,7 +309,7 @@ class Eyes:
     def _audit(self, path: str, recorded: State | None) -> dict[str, t.Any]:  # pylint: disable=unused-argument
         # What the kernel prints is compared with what it printed, so nothing has to be understood.
         said = commands.run(["auditctl", "-l"], timeout=20, check=False)
-        loaded = [line.strip() for line in said.stdout.splitlines() if AUDIT_KEY in line]
+        loaded = [line.strip() for line in text_lines.lines_of(said.stdout) if AUDIT_KEY in line]
         if said.rc:
             why = " ".join((said.stderr or said.stdout).split())[:200]
             return {"missing": UNKNOWN, "_why": f"the kernel's audit does not tell its rules: {why}", "_rules": []}
@@ -311,6 +318,14 @@ class Eyes:
         if recorded is None:
             state["_rules"] = wanted
         return state
+
+    def _limits(self, unit: str, recorded: State | None) -> dict[str, t.Any]:
+        from ansible_collections.bulkhead.docker.plugins.module_utils.host import limits
+
+        known = None if recorded is None else [str(entry) for entry in recorded.get("values") or ()]
+        kept = limits.live(unit, known)
+        # A slice in which nothing runs may not be there; its limits come with it.
+        return {"values": known or [] if kept is None else kept, "_source": limits.place(unit)}
 
     def _apparmor(self, name: str, recorded: State | None) -> dict[str, t.Any]:  # pylint: disable=unused-argument
         from ansible_collections.bulkhead.docker.plugins.module_utils.host import security_modules
@@ -389,7 +404,7 @@ def _show(units: t.Sequence[str], systemctl: t.Sequence[str]) -> dict[str, dict[
     found = {}
     for number, unit in enumerate(units):
         values: dict[str, list[str]] = {}
-        for line in blocks[number].splitlines() if number < len(blocks) else ():
+        for line in text_lines.lines_of(blocks[number]) if number < len(blocks) else ():
             name, equals, value = line.partition("=")
             if equals:
                 values.setdefault(name, []).append(value)
@@ -429,6 +444,22 @@ def _attributes(status: os.stat_result) -> dict[str, t.Any]:
     }
 
 
+def _broken(path: str) -> str:
+    """Return why a mounted filesystem serves no more: after an error of its disk it shuts itself down and stays mounted.
+
+    XFS says so when its top is opened, ext4 when that is to be flushed, which writes nothing that was not to be written anyway.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        return "" if error.errno in (errno.EROFS, errno.EINVAL) else f"{path} serves no more: {error.strerror}; see the kernel's log"
+    return ""
+
+
 def _lstat(path: str) -> os.stat_result | None:
     try:
         return os.lstat(path)
@@ -439,6 +470,10 @@ def _lstat(path: str) -> os.stat_result | None:
 def _changed_at(path: str) -> float | None:
     status = _lstat(path) if path else None
     return status.st_ctime if status else None
+
+
+def _limits_drop_in(path: str) -> bool:
+    return path.startswith(UNIT_DIRECTORIES[0]) and path.endswith(f"/{drift_places.LIMITS_DROP_IN}")
 
 
 def _since(monotonic: str) -> float | None:
@@ -457,7 +492,7 @@ def _canonical(path: str) -> str:
 def _text(path: str) -> str:
     """Return the text of a file of the system, which may be a link; empty where there is none."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as handle:
+        with open(path, encoding="utf-8", errors="replace", newline="") as handle:
             return handle.read(_LARGEST)
     except FileNotFoundError:
         return ""
@@ -482,5 +517,6 @@ _OBSERVERS: dict[str, _Observer] = {
     "firewall": Eyes._firewall,
     "audit": Eyes._audit,
     "apparmor": Eyes._apparmor,
+    "limits": Eyes._limits,
     "timer": Eyes._unit_state,
 }

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import types
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.kinds import ABSENT, KINDS, UNKNOWN
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import drift_look, drift_places, mount_table
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import drift_look, drift_places, limits, mount_table
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import audit_text
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard
 
@@ -173,6 +174,23 @@ def test_drop_ins_are_those_on_the_disk_and_those_that_systemd_has_read_but_not_
     assert eyes.observe("unit:docker.service", recorded)["drop_ins"] == [str(directory / "20-theirs.conf")]
 
 
+def test_a_drop_in_with_limits_is_a_file_of_its_own_role_only_where_that_role_writes_it(eyes, tools, unit_files):
+    show(tools)
+    for directory in unit_files[:2]:
+        (directory / "docker.service.d").mkdir(exist_ok=True)
+        (directory / "docker.service.d" / drift_places.LIMITS_DROP_IN).touch()
+    assert eyes.observe("unit:docker.service")["drop_ins"] == [str(unit_files[1] / "docker.service.d" / drift_places.LIMITS_DROP_IN)]
+
+
+def test_limits_are_what_the_kernel_keeps_and_a_slice_that_is_not_there_has_what_it_had(eyes, tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "CGROUPS", str(tmp_path))
+    recorded = {"values": ["pids.max 100"]}
+    assert eyes.observe("limits:c.slice", recorded)["values"] == ["pids.max 100"]
+    (tmp_path / "c.slice").mkdir()
+    (tmp_path / "c.slice" / "pids.max").write_text("max\n", encoding="ascii")
+    assert eyes.observe("limits:c.slice", recorded)["values"] == ["pids.max max"]
+
+
 def test_a_manager_that_does_not_answer_leaves_all_unknown(eyes, tools, unit_files):
     tools.answer("systemctl show", "", rc=1)
     found = eyes.observe("unit:docker.service")
@@ -235,6 +253,35 @@ def test_a_mount_under_another(eyes, monkeypatch, tmp_path, other, hidden):
 def test_a_device_whose_uuid_cannot_be_read(eyes, monkeypatch, tmp_path):
     found = mount(eyes, monkeypatch, tmp_path, source="/dev/y")
     assert found["uuid"] == UNKNOWN and "/dev/y" in found["_why"]
+
+
+@pytest.mark.parametrize("call", ["open", "fsync"])
+def test_a_filesystem_that_has_shut_itself_down_is_not_taken_for_one_in_order(eyes, monkeypatch, tmp_path, call):
+    real = getattr(os, call)
+
+    def broken(what, *arguments):
+        if call == "fsync" or what == str(tmp_path):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(what, *arguments)
+
+    monkeypatch.setattr(drift_look.os, call, broken)
+    found = mount(eyes, monkeypatch, tmp_path)
+    assert found["uuid"] == UNKNOWN
+    assert "serves no more: Input/output error" in found["_why"]
+
+
+def test_a_filesystem_that_is_read_only_is_no_broken_one(eyes, monkeypatch, tmp_path):
+    def refused(_descriptor):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(drift_look.os, "fsync", refused)
+    assert mount(eyes, monkeypatch, tmp_path)["uuid"] == "u"
+
+
+def test_a_mount_point_that_has_gone_is_no_riddle(eyes, monkeypatch, tmp_path):
+    monkeypatch.setattr(mount_table, "mountinfo", list)
+    found = eyes.observe(f"mount_point:{tmp_path}/gone")
+    assert (found["immutable"], found["shadowed"]) == (False, [])
 
 
 def test_nothing_mounted(eyes, monkeypatch):

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+SCENARIO = Path(__file__).resolve().parents[1]
+sys.path += [str(SCENARIO), str(SCENARIO / "drivers")]
