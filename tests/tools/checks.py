@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
 import sys
+import typing as t
 
 import engine
 import envs
@@ -21,7 +24,16 @@ WORKERS = 2
 SCENARIOS = ROOT / "molecule"
 NOT_JUDGED = ("shared", "demo")
 # Too long for every change; SCENARIO=name runs one.
-ON_DEMAND = ("drift", "fleet", "logging", "pull", "rootless", "sources", "sources_dnf")
+ON_DEMAND = ("drift", "faults", "fleet", "logging", "move", "pull", "rootless", "sources", "sources_dnf", "uninstall", "vm")
+# Its host is a virtual machine; all others have containers, which need the engine.
+MACHINE = "vm"
+MACHINE_PACKAGES = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "ssh": "openssh-client",
+    "mkfs.ext4": "e2fsprogs",
+    "mmdebstrap": "mmdebstrap",
+    "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
+}
 SANITY_NO_PYTHON = re.compile(r'Skipping sanity test "import" on Python (\S+) because it could not be found')
 SANITY_FAILED = re.compile(r"The (\d+) sanity test\(s\) listed below \(out of (\d+)\) failed")
 
@@ -165,9 +177,10 @@ def sanity(report: Report) -> None:
 
 
 def scenarios() -> list[str]:
-    """The scenarios that are judged, those with most hosts first: a long one that starts last would run alone."""
+    """The scenarios that are judged, the machine and those with most hosts first: a long one that starts last would run alone."""
     found = [path for path in SCENARIOS.glob("*/molecule.yml") if path.parent.name not in (*NOT_JUDGED, *ON_DEMAND)]
-    return [path.parent.name for path in sorted(found, key=lambda path: (-path.read_text(encoding="utf-8").count("suite:"), path.parent.name))]
+    names = [path.parent.name for path in sorted(found, key=lambda path: (-path.read_text(encoding="utf-8").count("suite:"), path.parent.name))]
+    return sorted(names, key=lambda name: name != MACHINE)
 
 
 def build_images(env: dict[str, str], suites: tuple[str, ...] = ("bookworm", "trixie", "forky")) -> None:
@@ -185,15 +198,37 @@ def molecule_environment(core: envs.Core, engine_env: dict[str, str]) -> dict[st
     return env
 
 
+@contextlib.contextmanager
+def engine_for(chosen: list[str]) -> t.Iterator[dict[str, str]]:
+    """The environment of scenarios, with an engine if one of them has containers for hosts."""
+    core = envs.main_core()
+    if set(chosen) <= {MACHINE}:
+        yield molecule_environment(core, {})
+        return
+    with engine.running() as engine_env:
+        env = molecule_environment(core, engine_env)
+        build_images(env)
+        yield env
+
+
+def without_machine(report: Report, chosen: list[str]) -> list[str]:
+    if MACHINE not in chosen:
+        return chosen
+    if platform.machine() != "x86_64":
+        report.skip(f"molecule {MACHINE}", f"the lab's machines have x86_64 processors and this one has {platform.machine()}")
+        return [name for name in chosen if name != MACHINE]
+    envs.apt_install(MACHINE_PACKAGES)
+    return chosen
+
+
 def molecule(report: Report, only: str = "", action: str = "test") -> None:
     chosen = [only] if only else scenarios()
     if only and not (SCENARIOS / only / "molecule.yml").is_file():
         raise ToolError(f"There is no scenario {only!r} under molecule/; there are {', '.join(sorted([*scenarios(), *ON_DEMAND]))}.")
     core = envs.main_core()
     envs.ensure(core)
-    with engine.running() as engine_env:
-        env = molecule_environment(core, engine_env)
-        build_images(env)
+    chosen = without_machine(report, chosen)
+    with engine_for(chosen) as env:
 
         def one(name: str) -> Result:
             timer, log = Timer(), f"molecule-{name}"
@@ -207,6 +242,8 @@ def molecule(report: Report, only: str = "", action: str = "test") -> None:
 
         say(f"running {len(chosen)} scenario(s), {min(WORKERS, len(chosen))} at a time")
         parallel([(one, name) for name in chosen])
-        for host in [host for name in chosen for host in engine.hosts(env.get("DOCKER_HOST"), name)]:
+        if MACHINE in chosen and action not in ("test", "destroy"):
+            say(f"look around with: python3 molecule/shared/vm.py ssh {MACHINE}")
+        for host in [host for name in chosen if name != MACHINE for host in engine.hosts(env.get("DOCKER_HOST"), name)]:
             client = f"DOCKER_HOST={env['DOCKER_HOST']} " if "DOCKER_HOST" in env else ""
             say(f"look around with: {client}docker exec -it {host} bash")

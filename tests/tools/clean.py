@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import engine
 from shell import ROOT, VENV, output, say
@@ -33,6 +34,10 @@ def remove_hosts(host: str | None) -> None:
         docker(host, "volume", "rm", volume)
     for image in docker(host, "images", "--quiet", "bulkhead-lab"):
         docker(host, "rmi", "--force", image)
+
+
+def remove_machines() -> None:
+    output(sys.executable, str(ROOT / "molecule" / "shared" / "vm.py"), "clean", "all")
 
 
 def remove_disks() -> None:
@@ -66,6 +71,7 @@ def everything() -> int:
         engine.stop()
     if engine.answers(None):
         remove_hosts(None)
+    remove_machines()
     remove_disks()
     remove_cgroups()
     remove_state()
@@ -74,5 +80,5 @@ def everything() -> int:
         shutil.rmtree(ROOT / name, ignore_errors=True)
     for directory in [path for path in ROOT.rglob("__pycache__") if VENV not in path.parents]:
         shutil.rmtree(directory, ignore_errors=True)
-    say("removed the lab's hosts, disks, images and engine, the environments and the caches")
+    say("removed the lab's hosts, machines, disks, images and engine, the environments and the caches")
     return 0

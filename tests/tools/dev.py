@@ -32,9 +32,9 @@ def check(*names: str) -> int:
     return report.close()
 
 
-def molecule() -> int:
+def molecule(scenario: str = "") -> int:
     report = Report()
-    checks.molecule(report, os.environ.get("SCENARIO", ""), os.environ.get("COMMAND") or "test")
+    checks.molecule(report, scenario or os.environ.get("SCENARIO", ""), os.environ.get("COMMAND") or "test")
     return report.close() if (os.environ.get("COMMAND") or "test") == "test" else int(any(not result.ok for result in report.results))
 
 
@@ -94,6 +94,7 @@ TARGETS = {
     "sanity": lambda: check("sanity"),
     "browser": lambda: check("browser"),
     "molecule": molecule,
+    "vm": lambda: molecule(checks.MACHINE),
     "build": build,
     "bench": bench,
     "docs": docs_pages,

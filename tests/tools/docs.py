@@ -8,7 +8,9 @@ when a page in the checkout is not what its function returns.
 from __future__ import annotations
 
 import itertools
+import pathlib
 import re
+import sys
 import typing as t
 
 import render_daemon_keys
@@ -87,9 +89,18 @@ def _code(source: str) -> str:
     return f"`{source}`" if re.search(r"[/(_]|--", source) else source
 
 
+def fault_page() -> str:
+    """docs/fault-matrix.md."""
+    sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "molecule" / "shared"))
+    import fault_matrix
+
+    return fault_matrix.page(fault_matrix.cells())
+
+
 #: From a path in the checkout to the function that writes it.
 PAGES: dict[str, t.Callable[[], str]] = {
     "docs/preflight.md": preflight_page,
     "docs/daemon-keys.md": render_daemon_keys.page,
+    "docs/fault-matrix.md": fault_page,
     "docs/rules.md": render_rules.page,
 }
