@@ -46,10 +46,10 @@ class Docker:
         """Run a command in a container of its own and return what it prints."""
         return self.call("run", "--rm", *options, IMAGE, *command)
 
-    def volume(self, label: str) -> str:
+    def volume(self, label: str, *options: str) -> str:
         name = self.name(label)
         self._volumes.append(name)
-        return self.call("volume", "create", name)
+        return self.call("volume", "create", *options, name)
 
     def inspect(self, name: str) -> dict[str, t.Any]:
         return json.loads(self.call("inspect", name))[0]

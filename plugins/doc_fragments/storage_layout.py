@@ -14,10 +14,13 @@ options:
     description:
       - The filesystems that Docker gets, each a dictionary.
       - C(name) is one of C(overlay2), C(volumes), C(containers), C(data-root), C(containerd).
-      - C(backend) is C(partition) (a GPT partition on a blank disk), C(existing) (an empty filesystem that is there
-        already) or C(loop) (a preallocated file); by default C(partition) where a disk is known, else C(loop).
-      - C(device) is the disk or the device with the filesystem, C(size) a size, a percentage of the disk or C(rest),
-        C(fstype) C(xfs) or C(ext4), C(options) a list of mount options.
+      - C(backend) is C(partition) (a GPT partition on a blank disk), C(lvm) (a logical volume), C(existing) (an empty
+        filesystem that is there already) or C(loop) (a preallocated file); by default C(lvm) where a group is named,
+        C(partition) where a disk is known, else C(loop).
+      - C(device) is the disk or the device with the filesystem; with C(lvm) the blank disk that the volume group C(group) is
+        made on. A group without a device is there already.
+      - C(size) is a size, a percentage of the disk or group, or C(rest), C(fstype) C(xfs) or C(ext4), C(options) a list of
+        mount options; C(quota) tells whether Docker can set quotas there.
     type: list
     elements: dict
     required: true
@@ -54,4 +57,9 @@ options:
     type: list
     elements: str
     default: []
+  existing_data:
+    description: Whether data of Docker in the way is refused, or moved to its new place; see M(bulkhead.docker.docker_data_move).
+    type: str
+    choices: [refuse, move]
+    default: refuse
 """

@@ -116,6 +116,15 @@ options:
       - The seconds in which the daemon has to serve again after a start. What the old daemon needs to stop comes on top.
     type: int
     default: 90
+  existing_data:
+    description:
+      - With V(move), a daemon that gets another root takes along what it holds, if the role P(bulkhead.docker.docker_storage#role)
+        has begun to copy it; see M(bulkhead.docker.docker_data_move). Containers are stopped for the rest of the copy, and
+        those that ran are started again.
+      - With V(refuse), a setting that would hide data is refused.
+    type: str
+    choices: [refuse, move]
+    default: refuse
 attributes:
   check_mode:
     support: full
@@ -407,6 +416,8 @@ effective_root:
   sample: /var/lib/docker/100000.100000
 """
 
+import dataclasses
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import image_store, log_budget
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
@@ -415,12 +426,15 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     container_logs,
     daemon_plan,
     daemon_transaction,
+    data_move,
     files,
+    quiet_module,
     seccomp_plan,
     security_modules,
     user_daemon,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move
 
 
 def _daemon_of(module):
@@ -433,6 +447,20 @@ def _daemon_of(module):
         what = "is root" if account.uid == 0 else "does not exist on this host"
         module.fail_json(msg=f"rootless_user: '{account.name}' {what}; name a user without privileges, whom the role docker_rootless has set up.")
     return user_daemon.UserDaemon(account), user_daemon.settings_for(params["settings"], params["image_store"])
+
+
+def _converge(host, request):
+    """Carry the settings out; data whose move the role docker_storage has begun comes along."""
+    if request.predicting or not request.moves_data or not request.may_restart:
+        return daemon_transaction.converge(host, request)
+    (plan, outcome), warnings = data_move.around(
+        host,
+        # Judged once before: what cannot be is refused while everything still runs.
+        lambda: daemon_plan.make(host, dataclasses.replace(request, predicting=True)).root,
+        lambda: daemon_transaction.converge(host, request),
+    )
+    outcome.warnings += warnings
+    return plan, outcome
 
 
 def main():
@@ -450,9 +478,12 @@ def main():
             "config_file": {"type": "path", "default": "/etc/docker/daemon.json"},
             "rootless_user": {"type": "str", "default": ""},
             "probe_timeout": {"type": "int", "default": 90},
+            "existing_data": {"type": "str", "choices": [move.REFUSE, move.MOVE], "default": move.REFUSE},
         },
         supports_check_mode=True,
+        no_log=True,
     )
+    quiet_module.hide(module, "settings")
     params = module.params
     if params["probe_timeout"] < 1:
         module.fail_json(msg=f"probe_timeout is {params['probe_timeout']}; give the daemon at least one second.")
@@ -468,11 +499,12 @@ def main():
         predicting=module.check_mode,
         probe_timeout=float(params["probe_timeout"]),
         logs=container_logs.Asked(params["log_budget"], params["log_containers"]),
+        moves_data=params["existing_data"] == move.MOVE,
     )
     try:
-        plan, outcome = daemon_transaction.converge(host, request)
+        plan, outcome = _converge(host, request)
         calls = seccomp_plan.changes(host, plan)
-    except daemon_plan.DaemonError as error:
+    except (daemon_plan.DaemonError, data_move.MoveError) as error:
         module.fail_json(msg=str(error))
     except (commands.CommandError, files.FileError) as error:
         module.fail_json(msg=f"{error}.")

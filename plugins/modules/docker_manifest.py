@@ -30,10 +30,14 @@ options:
       - C(docker_engine) takes C(packages), a list of names, or of dictionaries with C(name) and C(held).
       - C(docker_daemon) takes C(config_file), by default C(/etc/docker/daemon.json), C(slice), the name of the slice of all containers,
         and C(rootless_user), the user whose daemon it is.
+      - C(docker_limits) takes C(files), C(slices), units whose limits are watched, C(units) and C(timers), as M(bulkhead.docker.docker_limits)
+        returns them.
       - C(docker_auditd) takes C(state), V(present) or V(absent).
       - C(docker_apparmor) takes C(profiles), a list of names.
       - C(docker_pull) takes C(files), a list of paths, C(timers) and C(units), lists of names.
       - C(docker_rootless) takes C(user).
+      - Each can have C(made), a list of things, such as C(package:docker.io), that this run has made and that were not there before; the
+        playbook C(uninstall) takes only those away.
       - Each can have C(accept), a list of patterns such as C(foreign_file:/etc/systemd/*), of things that are written down as they are;
         see RV(kept).
     type: dict

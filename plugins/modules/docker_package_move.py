@@ -61,12 +61,15 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     package_move,
     package_options,
     package_plan,
+    quiet_module,
 )
 
 
 def main():
     """Judge, move, prove."""
-    module = AnsibleModule(argument_spec={**package_options.ARGUMENTS, "probe_timeout": {"type": "int", "default": 90}}, supports_check_mode=True)
+    arguments = {**package_options.ARGUMENTS, "probe_timeout": {"type": "int", "default": 90}}
+    module = AnsibleModule(argument_spec=arguments, supports_check_mode=True, no_log=True)
+    quiet_module.hide(module, "settings")
     try:
         found = package_plan.make(package_options.read(module.params))
         if found.problems:

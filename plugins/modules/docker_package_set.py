@@ -59,6 +59,11 @@ hold:
   returned: success
   type: list
   elements: str
+new:
+  description: Those of RV(install) that are not installed now, by name.
+  returned: success
+  type: list
+  elements: str
 unknown:
   description: Packages that the sources do not offer, or not in the version asked for; fetching the lists of packages may help.
   returned: success
@@ -90,12 +95,14 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     files,
     package_options,
     package_plan,
+    quiet_module,
 )
 
 
 def main():
     """Look, compare, judge, report."""
-    module = AnsibleModule(argument_spec=package_options.ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=package_options.ARGUMENTS, supports_check_mode=True, no_log=True)
+    quiet_module.hide(module, "settings")
     try:
         found = package_plan.make(package_options.read(module.params))
     except (commands.CommandError, files.FileError) as error:
@@ -110,6 +117,7 @@ def main():
         changed=bool(lines) and module.check_mode,
         diff={"before": "", "after": "".join(f"{line}\n" for line in lines), "before_header": "packages", "after_header": "packages"},
         install=list(plan.install),
+        new=package_plan.new(found),
         remove=list(plan.remove),
         hold=list(plan.hold),
         unknown=list(plan.unknown),

@@ -112,6 +112,11 @@ files:
   returned: success
   type: list
   elements: str
+paths:
+  description: All files of the repository, whether they differed or not.
+  returned: success
+  type: list
+  elements: str
 url:
   description: The address of the repository.
   returned: success
@@ -212,6 +217,7 @@ def main():
     module.exit_json(
         changed=bool(found),
         files=[difference.path for difference in found],
+        paths=sorted(host_sources.wanted_files(repository, kind, "")) if params["state"] == "present" else [],
         url=repository.url,
         diff=[difference.as_diff() for difference in found],
     )

@@ -60,6 +60,43 @@ options:
     type: list
     elements: str
     default: []
+  limits:
+    description: The limits of containers, as M(bulkhead.docker.docker_limits) takes them; without it none are judged.
+    type: dict
+    suboptions:
+      slice:
+        description: The slice of all containers.
+        type: str
+        default: containers.slice
+      containers:
+        description: Limits of all containers together.
+        type: dict
+        default: {}
+      classes:
+        description: From the name of a class to the limits of its containers together.
+        type: dict
+        default: {}
+      container:
+        description: Limits of each container that was given nothing of its own.
+        type: dict
+        default: {}
+      system:
+        description: What C(system.slice) is given before containers.
+        type: dict
+        default: {}
+      daemon:
+        description: What dockerd and containerd are given, each.
+        type: dict
+        default: {}
+      reserve:
+        description: Memory that containers together must leave to the host.
+        type: str
+        default: '0'
+      without_controllers:
+        description: What is done on a host whose control groups cannot keep the limits.
+        type: str
+        choices: [warn, refuse]
+        default: warn
   rootless:
     description:
       - What a user's daemon needs (rootless mode), as M(bulkhead.docker.docker_rootless) takes it; without it the daemon is root's.
@@ -155,16 +192,19 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon_plan,
     facts,
     files,
+    move_plan,
     package_options,
     package_plan,
+    quiet_module,
     rootless,
     seccomp_plan,
     security_modules,
     storage_options,
     user_daemon,
 )
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import limits as host_limits
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout, move
 
 
 def _judge_packages(params):
@@ -217,6 +257,12 @@ def _rootless_problems(params):
     return [*engine_rootless.layout_problems(names), *rootless.judge(engine_rootless.Request(**params["rootless"], predicting=True))]
 
 
+def _storage_problems(request):
+    """Return what forbids the filesystems, and the move of existing data if they need one."""
+    moving = move_plan.make(request)
+    return [*moving.storage.problems, *([] if moving.storage.problems else moving.problems())]
+
+
 def _daemon_problems(params, coming):
     wanted = params["rootless"]
     host = user_daemon.UserDaemon(accounts.find(wanted["user"], wanted["home"])) if wanted else Daemon()
@@ -227,6 +273,7 @@ def _daemon_problems(params, coming):
         # Users, ranges and packages are still to come.
         predicting=True,
         coming_version=coming,
+        moves_data=params["existing_data"] == move.MOVE,
     )
     if not request.settings:
         return seccomp_plan.problems(Daemon(), request.seccomp_profile)
@@ -235,6 +282,14 @@ def _daemon_problems(params, coming):
     except daemon_plan.Refused as refused:
         return [*_contradictions(params), *refused.problems]
     return _contradictions(params)
+
+
+def _limits_problems(params):
+    asked = params["limits"]
+    if not asked or params["rootless"]:
+        return []
+    parent = str(params["settings"].get("cgroup-parent") or "")
+    return host_limits.judge(host_limits.wanted(asked, parent, ()), asked["without_controllers"] == "refuse")[0]
 
 
 def _pinned(params, version):
@@ -292,9 +347,12 @@ def main():
             "selinux": {"type": "str", "choices": ["auto", "true", "false", ""], "default": ""},
             "accept": {"type": "list", "elements": "str", "default": []},
             "rootless": {"type": "dict", "options": rootless.ARGUMENTS},
+            "limits": {"type": "dict", "options": host_limits.ARGUMENTS},
         },
         supports_check_mode=True,
+        no_log=True,
     )
+    quiet_module.hide(module, "settings")
     params = module.params
     if params["settings"]:
         params["settings"] = {**security_modules.daemon_settings(params["selinux"]), **params["settings"]}
@@ -306,8 +364,16 @@ def main():
         host = _host_judgement(params, request, found, coming)
         told, wrong = preflight.accept(host.told, params["accept"])
         # The directories of a user's daemon are no filesystems of ours.
-        planned = [] if params["rootless"] else request.plan().problems
-        reasons = [*host.refused, *wrong, *planned, *_rootless_problems(params), *against_packages, *_daemon_problems(params, coming)]
+        planned = [] if params["rootless"] else _storage_problems(request)
+        reasons = [
+            *host.refused,
+            *wrong,
+            *planned,
+            *_rootless_problems(params),
+            *against_packages,
+            *_daemon_problems(params, coming),
+            *_limits_problems(params),
+        ]
     except (commands.CommandError, files.FileError) as error:
         module.fail_json(msg=f"{error}.")
     reasons = list(dict.fromkeys(reasons))

@@ -72,6 +72,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     files,
     managed_files,
     mount_points,
+    move_file,
     systemd,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard
@@ -85,6 +86,15 @@ def _targets(raw):
 def _roots(params):
     roots = [params["data_root"], params["effective_root"]]
     return [(path, params["root_gid"]) for path in dict.fromkeys(path.rstrip("/") for path in roots)]
+
+
+def _still_guarded():
+    """Return what the guards name of a root that an unfinished move leaves, as the daemon still runs from it."""
+    journal = move_file.read()
+    if journal is None or not journal.unfinished or not journal.move.changes_root:
+        return []
+    text = files.read_text(guard.DROP_IN.format(unit="docker.service")) or ""
+    return [(path, uuid) for path, uuid in guard.pairs(text) if path.startswith(journal.move.before.path + "/")]
 
 
 def main():
@@ -105,8 +115,10 @@ def main():
         module.fail_json(msg=f"targets: {error}; pass on what docker_storage_plan returned.")
     points = mount_points.MountPoints(predict=module.check_mode, immutable=module.params["immutable"])
     try:
+        also = [pair for pair in _still_guarded() if pair[0] not in [target.mount_point for target in targets]]
         # Guards first: from the moment a filesystem is mounted, Docker must not start without it.
-        found = managed_files.differences(guard.files(targets) if targets else {path: (None, mode) for path, (_text, mode) in guard.files([]).items()})
+        unguarded = {path: (None, mode) for path, (_text, mode) in guard.files([]).items()}
+        found = managed_files.differences(guard.files(targets, also) if targets or also else unguarded)
         if found and not module.check_mode:
             managed_files.apply(found)
             systemd.daemon_reload()

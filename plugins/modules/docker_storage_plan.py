@@ -56,7 +56,9 @@ steps:
   elements: dict
   contains:
     action:
-      description: One of C(wipe), C(partition), C(allocate), C(format), C(fstab), C(mount).
+      description:
+        - One of C(wipe), C(relocate), C(partition), C(group), C(resize), C(volume), C(allocate), C(format), C(move), C(fstab), C(mount), and
+          of C(enlarge) and C(grow), which M(bulkhead.docker.docker_storage_grow) carries out.
       type: str
     text:
       description: The step in words.
@@ -64,6 +66,26 @@ steps:
     device:
       description: The device or image that is concerned.
       type: str
+creates:
+  description: Whether anything has to be made, changed in C(/etc/fstab) or installed; growing is not counted.
+  returned: success
+  type: bool
+move:
+  description: How existing data is moved; empty where nothing has to be moved.
+  returned: success
+  type: dict
+  contains:
+    text:
+      description: From where to where, in words.
+      type: str
+    changes_root:
+      description: Whether the daemon gets another root, so that the move ends when C(daemon.json) names it.
+      type: bool
+old_data:
+  description: What an earlier move has left of the old data.
+  returned: success
+  type: list
+  elements: str
 root_gid:
   description: The host's gid of a container's root, V(0) without userns-remap.
   returned: success
@@ -94,22 +116,31 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import problems
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
+    data_move,
     files,
+    move_file,
+    move_plan,
     storage,
     storage_options,
     systemd,
 )
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import backends, guard
+
+# What nobody notices who works in the filesystems: a line in fstab, and more room.
+_QUIET = ("fstab", "resize", backends.ENLARGE, backends.GROW)
 
 
-def _units_in_the_way(plan):
+def _units_in_the_way(plan, journal=None):
     """Return the units that must not run during the steps.
 
-    A line in fstab disturbs nobody, and neither does it to mount a filesystem again that Docker has had and lost.
+    More room or a line in fstab disturbs nobody, and neither does it to mount a filesystem again that Docker has had and lost. What is
+    moved stops Docker itself, when everything is ready.
     """
+    if journal is not None:
+        return []
     had = guard.guarded(files.read_text(guard.DROP_IN.format(unit="docker.service")) or "")
     comes_back = all(target.mounted or target.mount_point in had for target in plan.targets)
-    if all(step.action == "fstab" or (step.action == "mount" and comes_back) for step in plan.steps):
+    if all(step.action in _QUIET or (step.action == "mount" and comes_back) for step in plan.steps):
         return []
     moves_containerd = any(target.name == "containerd" and not target.mounted for target in plan.targets)
     # The socket first, or a client's next call would start the service again.
@@ -121,11 +152,14 @@ def main():
     module = AnsibleModule(argument_spec=storage_options.ARGUMENTS, supports_check_mode=True)
     try:
         request = storage_options.read(module.params)
-        plan = request.plan()
+        moving = move_plan.make(request)
+        plan = moving.storage
     except (commands.CommandError, files.FileError, OSError) as error:
         module.fail_json(msg=f"{error}.")
     if plan.problems:
         module.fail_json(msg=problems.summary(plan.problems), problems=[str(problem) for problem in plan.problems])
+    for note in plan.notes:
+        module.warn(f"{note}.")
     missing = storage.missing_packages(plan.steps) if plan.steps else []
     lines = [*(f"install {package}" for package in missing), *(step.text for step in plan.steps)]
     module.exit_json(
@@ -134,9 +168,12 @@ def main():
         effective_root=plan.effective_root,
         targets=[dataclasses.asdict(target) for target in plan.targets],
         steps=[{"action": step.action, "text": step.text, "device": step.device, **step.arguments} for step in plan.steps],
+        creates=bool(missing) or any(step.action not in (backends.ENLARGE, backends.GROW) for step in plan.steps),
         root_gid=request.mapping.root_gid if request.mapping else 0,
         ranges_ready=request.ranges_ready,
-        docker_units=[unit for unit in _units_in_the_way(plan) if systemd.is_active(unit)],
+        docker_units=[unit for unit in _units_in_the_way(plan, moving.journal) if systemd.is_active(unit)],
+        move={"text": moving.journal.move.describe(), "changes_root": moving.journal.move.changes_root} if moving.journal else {},
+        old_data=data_move.removable(move_file.read()),
         missing_packages=missing,
         claims=storage.claims_for(plan.steps),
     )

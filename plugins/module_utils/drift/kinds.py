@@ -204,6 +204,10 @@ KINDS: dict[str, dict[str, Aspect]] = {
             gone_says="the profile {name} is not loaded any more",
         ),
     },
+    # What the kernel keeps of a unit; units that are not there now have nothing to keep.
+    "limits": {
+        "values": Aspect("limits-not-kept", "of {name} the kernel keeps {observed}, and kept {expected}"),
+    },
     "timer": {
         "type": Aspect("timer-masked", "{name} is {observed}, not {expected}", gone="timer-missing", gone_says="systemd has no {name} any more"),
         "enabled": Aspect("timer-disabled", "{name} is {observed}, not {expected}, at the next boot"),

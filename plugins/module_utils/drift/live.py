@@ -50,6 +50,7 @@ ROLES = (
     "docker_rootless",
     "docker_apparmor",
     "docker_daemon",
+    "docker_limits",
     "docker_auditd",
     "docker_pull",
 )

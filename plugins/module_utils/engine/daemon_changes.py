@@ -205,6 +205,24 @@ def masked(value: t.Any) -> t.Any:
     return value
 
 
+def secrets(value: t.Any) -> set[str]:
+    """Return every text in a value that holds a credential, and the credentials alone, so that no output repeats them."""
+    return _secrets(value, masked(value))
+
+
+def _secrets(value: t.Any, hidden: t.Any) -> set[str]:
+    if isinstance(value, dict) and isinstance(hidden, dict):
+        return {text for name in value for text in _secrets(value[name], hidden[name])}
+    if isinstance(value, list) and isinstance(hidden, list):
+        return {text for pair in zip(value, hidden) for text in _secrets(*pair)}
+    if not isinstance(value, str) or value == hidden:
+        return set()
+    # Of user:password the second part is the secret, and may stand elsewhere alone.
+    before, after = str(hidden).split("********", 1)
+    held = value[len(before) : len(value) - len(after)]
+    return {text for text in (value, held, held.partition(":")[2]) if text}
+
+
 def marks(change: Change) -> str:
     """Return what a change costs as the marks of a diff, such as ``[restart] [recreate containers]``."""
     reached = {

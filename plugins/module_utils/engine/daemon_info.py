@@ -16,7 +16,7 @@ import json
 import re
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys, text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import same
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
@@ -163,6 +163,11 @@ def reload_disagreements(attributes: t.Mapping[str, str], config: Config) -> lis
     return found
 
 
+def _number(text: str, default: t.Any) -> t.Any:
+    found = text_lines.number(text[1:] if text.startswith("-") else text)
+    return default if found is None else -found if text.startswith("-") else found
+
+
 def left_by_reload(attributes: t.Mapping[str, str], config: Config, flags: t.Container[str] = ()) -> dict[str, t.Any]:
     """Return the keys that a daemon took at its last SIGHUP and still holds, although the configuration has none of them.
 
@@ -176,14 +181,14 @@ def left_by_reload(attributes: t.Mapping[str, str], config: Config, flags: t.Con
         text = attributes.get(key)
         if key in config or key in flags or text is None:
             continue
-        value = text == "true" if isinstance(default, bool) else int(text) if text.lstrip("-").isdigit() else default
+        value = text == "true" if isinstance(default, bool) else _number(text, default)
         if value != default:
             found[key] = value
     for key in _LEFT_LISTS:
         if key not in config and key not in flags:
             try:
                 entries = json.loads(attributes.get(key, "null"))
-            except ValueError:
+            except (ValueError, RecursionError):
                 entries = None
             kept = [str(entry) for entry in entries if entry not in _LOOPBACK] if isinstance(entries, list) else []
             if kept:

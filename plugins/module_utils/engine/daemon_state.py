@@ -87,7 +87,7 @@ def parse(text: str | None, path: str) -> tuple[State, str]:
             reloaded=dict(value.get("reloaded", {})),
             invocation=str(value.get("invocation", "")),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         state = State(pending="?")
     if state.pending not in PENDING:
         return State(), (

@@ -461,8 +461,8 @@ ROWS: tuple[Row, ...] = (
         QUOTAS,
         (_is("quota"), _is("store", "overlay2"), _is("layers_on", "xfs"), _lacks("layers_options", "prjquota")),
         "storage-opts",
-        "holds overlay2.size, but the XFS of the layers is not mounted with pquota, and dockerd does not start; add pquota "
-        "to the options in docker_storage_layout (for the root filesystem: rootflags=pquota)",
+        "holds overlay2.size, but the XFS of the layers is not mounted with pquota, and dockerd does not start; write "
+        "quota: true in its entry of docker_storage_layout (for the root filesystem: rootflags=pquota)",
         "moby: daemon/internal/quota/projectquota.go; xfs(5)",
     ),
     Row(

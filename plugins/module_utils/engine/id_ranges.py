@@ -15,6 +15,7 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 
 DEFAULT_START = 100000
@@ -60,15 +61,17 @@ def parse(text: str, path: str) -> tuple[list[Range], list[Problem]]:
     """
     ranges: list[Range] = []
     problems: list[Problem] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip()
+    for number, line in enumerate(text_lines.lines_of(text), start=1):
+        stripped = line.strip(" \t")
         if not stripped or stripped.startswith("#"):
             continue
         fields = stripped.split(":")
-        if len(fields) != 3 or not fields[0] or not fields[1].isdigit() or not fields[2].isdigit():
+        start, count = (text_lines.number(field) for field in fields[1:]) if len(fields) == 3 else (None, None)
+        # The engine takes blanks off a line, and shadow-utils does not.
+        if not fields[0] or start is None or count is None or line != stripped:
             problems.append(Problem(f"{path} line {number}", f"'{stripped}' is not owner:start:count; mend or remove the line"))
             continue
-        found = Range(fields[0], int(fields[1]), int(fields[2]))
+        found = Range(fields[0], start, count)
         if found.count == 0:
             continue
         if found.end - 1 > HIGHEST_ID:

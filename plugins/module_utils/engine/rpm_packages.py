@@ -132,8 +132,8 @@ def files(text: str, paths: t.Sequence[str], architecture: str) -> list[Package]
     for line in text.splitlines():
         kind, *fields = line.split("\t")
         if kind == "package":
-            found.append((fields, []))
-        elif kind == "provides":
+            found.append(([*fields, "", "", ""][:3], []))
+        elif kind == "provides" and found and fields:
             found[-1][1].append(fields[0])
     return [
         Package(name, version(evr), "", "\n".join(provides), path)

@@ -50,13 +50,11 @@ def run(arguments: t.Sequence[str], timeout: float = 60, check: bool = True, std
         # AnsibleModule.run_command knows no time limit.
         done = subprocess.run(  # pylint: disable=ansible-bad-function
             list(arguments),
-            input=stdin if stdin is not None else "",
+            input=(stdin or "").encode("utf-8", "surrogateescape"),
             capture_output=True,
             env=environment,
             timeout=timeout,
             check=False,
-            encoding="utf-8",
-            errors="replace",
             cwd=cwd,
         )
     except FileNotFoundError as error:
@@ -65,7 +63,9 @@ def run(arguments: t.Sequence[str], timeout: float = 60, check: bool = True, std
         raise CommandError(f"'{' '.join(arguments)}' did not finish within {timeout:g} seconds") from error
     except OSError as error:
         raise CommandError(f"'{' '.join(arguments)}' cannot be run: {error.strerror}") from error
+    # As bytes, because Python's text mode would make a line of each carriage return, and names may hold some.
+    stdout, stderr = (printed.decode("utf-8", "replace") for printed in (done.stdout, done.stderr))
     if check and done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()[-1]
+        said = (stderr.strip() or stdout.strip() or "it printed nothing").splitlines()[-1]
         raise CommandError(f"'{' '.join(arguments)}' failed with status {done.returncode}: {said}")
-    return CommandResult(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, stdout, stderr)

@@ -157,7 +157,7 @@ def remembered(memory: str = "") -> list[LogConfig]:
     try:
         entries = json.loads(files.read_text(memory or MEMORY_FILE) or "[]")
         return [LogConfig("", str(entry["driver"]), dict(entry["options"])) for entry in entries]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []  # Without a memory, values of former defaults count as settings of the containers' own.
 
 

@@ -35,6 +35,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     engine,
     files,
     locks,
+    move_file,
     processes,
     restart_due,
     systemd,
@@ -258,6 +259,10 @@ class Daemon:
         """Return what a root holds."""
         return docker_data.inventory(root)
 
+    def was_moved(self, old: str, new: str) -> bool:
+        """Tell whether what one root holds was copied to another and compared; see move_file.leads."""
+        return move_file.leads(old, new)
+
     def logs(
         self,
         asked: container_logs.Asked,
@@ -357,17 +362,21 @@ class Daemon:
 
     # Listening -----------------------------------------------------------------------------------------------------
 
+    def address(self) -> str:
+        """Return where the daemon listens."""
+        try:
+            config = daemon_json.parse(self.read_files().config or "")
+        except daemon_json.DaemonJsonError:
+            config = {}
+        hosts = config.get("hosts")
+        listeners = [*self.unit().flags.get("host", []), *(hosts if isinstance(hosts, list) else [])]
+        sockets = [str(value) for value in listeners if str(value).startswith("unix://")]
+        return sockets[0] if sockets else self.socket
+
     def api(self) -> DockerApi:
         """Return the connection to the daemon."""
         if self._api is None:
-            try:
-                config = daemon_json.parse(self.read_files().config or "")
-            except daemon_json.DaemonJsonError:
-                config = {}
-            hosts = config.get("hosts")
-            listeners = [*self.unit().flags.get("host", []), *(hosts if isinstance(hosts, list) else [])]
-            sockets = [value for value in listeners if str(value).startswith("unix://")]
-            self._api = DockerApi(sockets[0] if sockets else self.socket)
+            self._api = DockerApi(self.address())
         return self._api
 
     def journal_cursor(self) -> str:

@@ -105,7 +105,7 @@ def _interfaces() -> dict[str, list[Network]] | None:
             for entry in json.loads(shown)
             if "ifname" in entry
         }
-    except (commands.CommandError, ValueError):
+    except (commands.CommandError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

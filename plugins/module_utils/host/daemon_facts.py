@@ -59,7 +59,7 @@ def _open_files_limit() -> int:
 
 def _lines(path: str) -> list[str]:
     try:
-        with open(path, encoding="ascii") as handle:
+        with open(path, encoding="ascii", errors="replace") as handle:
             return handle.read().splitlines()
     except OSError:
         return []

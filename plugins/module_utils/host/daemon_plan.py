@@ -74,6 +74,7 @@ class Request:
         probe_timeout: seconds in which the daemon has to serve again.
         logs: what is asked about the logs of containers.
         coming_version: the release to judge by where packages are going to move the engine; empty takes the installed one.
+        moves_data: whether what the daemon holds is moved before, where it gets another root; only predicting goes by that.
     """
 
     settings: dict[str, t.Any]
@@ -85,6 +86,7 @@ class Request:
     probe_timeout: float = 90
     logs: container_logs.Asked = container_logs.Asked()
     coming_version: str = ""
+    moves_data: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,7 +197,8 @@ def make(host: Daemon, request: Request) -> Plan:
     refused += _unheard(unit, config)
     refused += host.problems(config, old_root, request.predicting)
     refused += daemon_moves.problems(info, current, config)
-    refused += _hidden_data(host, current, config, old_root, root)
+    if not (request.predicting and request.moves_data):
+        refused += _hidden_data(host, current, config, old_root, root)
     logs = host.logs(request.logs, current, config, unit, version, root, info)
     refused += logs.problems
     warnings += logs.warnings
@@ -343,14 +346,14 @@ def _hidden_data(
     if root is None and before.get(key) == after.get(key):
         return []
     held = host.inventory(old_root)
-    if not held.any:
+    if not held.any or (root is not None and host.was_moved(old_root, root)):
         return []
     return [
         Problem(
             key,
             f"would move the daemon from {old_root} to {root or 'a new root below it'}, and hide {held.describe()} "
             "in the old place; "
-            "move or remove the data first, or keep the setting",
+            "let the role docker_storage move the data (docker_storage_existing_data), remove it, or keep the setting",
         )
     ]
 

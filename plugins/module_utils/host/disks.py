@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shlex
+import re
 import stat
 import typing as t
 
@@ -23,6 +23,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts impo
 _SYSFS = "/sys/class/block"
 _SECTOR = 512
 _EDGE = 1024 * 1024
+#: blkid writes a backslash before what a shell would not leave alone.
+_ESCAPED = re.compile(r"\\(.)")
 
 
 def probe(path: str) -> dict[str, str]:
@@ -33,7 +35,7 @@ def probe(path: str) -> dict[str, str]:
     for line in shown.stdout.splitlines():
         key, separator, value = line.partition("=")
         if separator:
-            found[key] = "".join(shlex.split(value)) if "\\" in value else value
+            found[key] = _ESCAPED.sub(r"\1", value)
     return found
 
 
@@ -72,6 +74,7 @@ def look_at(name: str, with_content: bool = False, claims: t.Collection[str] = (
         uuid=probed.get("UUID", ""),
         content=tuple(_content(path, filesystem)) if with_content and filesystem in ("ext4", "xfs") else (),
         ftype=_xfs_ftype(path) if with_content and filesystem == "xfs" else None,
+        table_at_end=probed.get("PTTYPE") != "gpt" or _copy_of_table_at_end(path, kernel_name, size),
     )
 
 
@@ -112,10 +115,22 @@ def numbers(path: str) -> str:
     return f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
 
 
+def _copy_of_table_at_end(path: str, kernel_name: str, size: int) -> bool:
+    # The second block of the disk says at byte 32 in which block the copy lies (UEFI specification, 5.3.2).
+    block = _number(f"{_SYSFS}/{kernel_name}/queue/logical_block_size") or _SECTOR
+    with open(path, "rb", buffering=0) as handle:
+        handle.seek(block + 32)
+        return int.from_bytes(handle.read(8), "little") >= size // block - 1
+
+
 def _signatures(path: str) -> tuple[str, ...]:
     shown = commands.run(["wipefs", "--no-act", "--json", "--", path])
-    found = json.loads(shown.stdout).get("signatures", []) if shown.stdout.strip() else []
-    return tuple(dict.fromkeys(str(signature.get("type") or "an unknown signature") for signature in found))
+    try:
+        found = json.loads(shown.stdout).get("signatures", []) if shown.stdout.strip() else []
+        return tuple(dict.fromkeys(str(signature.get("type") or "an unknown signature") for signature in found))
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        # Unread is not blank.
+        raise commands.CommandError(f"wipefs prints '{shown.stdout[:80].strip()}' of {path}, which is not the JSON that it was asked for") from error
 
 
 def _partitions(disk: str, claims: t.Collection[str]) -> t.Iterator[Partition]:

@@ -17,7 +17,7 @@ import stat
 import typing as t
 
 # Drivers that moby has had; each keeps its layers in a directory of its own name below the root.
-_GRAPH_DRIVERS = ("overlay2", "fuse-overlayfs", "btrfs", "zfs", "vfs", "overlay", "aufs", "devicemapper")
+GRAPH_DRIVERS = ("overlay2", "fuse-overlayfs", "btrfs", "zfs", "vfs", "overlay", "aufs", "devicemapper")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _REMAPPED = re.compile(r"\d+\.\d+")
 
@@ -57,7 +57,7 @@ def inventory(root: str) -> DockerData:
         containers=sum(1 for path in _entries(root, "containers") if os.path.exists(os.path.join(path, "config.v2.json"))),
         volumes=sum(1 for path in _entries(root, "volumes") if _is_volume(path)),
         images=_images(root),
-        layers=sum(1 for driver in _GRAPH_DRIVERS for path in _entries(root, driver) if _is_layer(path)),
+        layers=sum(1 for driver in GRAPH_DRIVERS for path in _entries(root, driver) if _is_layer(path)),
         plugins=sum(1 for path in _entries(root, "plugins") if _DIGEST.fullmatch(os.path.basename(path))),
         swarm=any(name.startswith("docker-state") or name == "state.json" for name in _names(os.path.join(root, "swarm"))),
     )
@@ -74,7 +74,7 @@ def swarm_is_locked(root: str) -> bool:
 
 def layer_drivers(root: str) -> tuple[str, ...]:
     """Return the graph drivers that hold layers below an effective root."""
-    return tuple(driver for driver in _GRAPH_DRIVERS if any(_is_layer(path) for path in _entries(root, driver)))
+    return tuple(driver for driver in GRAPH_DRIVERS if any(_is_layer(path) for path in _entries(root, driver)))
 
 
 def roots_below(data_root: str) -> list[str]:

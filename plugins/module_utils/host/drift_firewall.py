@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands
 
 IPTABLES, IP6TABLES, NFTABLES = "iptables", "ip6tables", "nftables"
@@ -43,10 +44,10 @@ def rules(family: str) -> list[str] | None:
     if said.rc:
         return None
     if family == NFTABLES:
-        return [line.strip() for line in said.stdout.splitlines() if line.startswith("table ")]
+        return [line.strip() for line in text_lines.lines_of(said.stdout) if line.startswith("table ")]
     found = []
     table = ""
-    for line in said.stdout.splitlines():
+    for line in text_lines.lines_of(said.stdout):
         if line.startswith("*"):
             table = line[1:].strip()
         elif line.startswith(":DOCKER"):
@@ -64,7 +65,7 @@ def skeleton(found: t.Iterable[str]) -> list[str]:
 def _stays(rule: str) -> bool:
     if rule.startswith("table "):
         return rule.split(" ")[-1].startswith("docker-bridges")
-    table, kind, rest = rule.split(" ", 2)
+    table, kind, rest = [*rule.split(" ", 2), "", ""][:3]
     if _OF_SWARM in rest:
         return False
     if kind == "chain":

@@ -196,11 +196,16 @@ def _rootless(known: Knowledge, eyes: Eyes) -> list[str]:  # pylint: disable=unu
     ]
 
 
+def _limits(known: Knowledge, eyes: Eyes) -> list[str]:
+    return [*_pull(known, eyes), *(item("limits", str(name)) for name in known.get("slices") or ())]
+
+
 _ROLES: dict[str, t.Callable[[Knowledge, Eyes], list[str]]] = {
     "docker_userns": _userns,
     "docker_storage": _storage,
     "docker_engine": _engine,
     "docker_daemon": _daemon,
+    "docker_limits": _limits,
     "docker_auditd": _auditd,
     "docker_apparmor": _apparmor,
     "docker_pull": _pull,

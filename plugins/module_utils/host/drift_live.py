@@ -222,5 +222,5 @@ def _former_logs() -> list[LogConfig]:
     try:
         entries = json.loads(files.read_text(_LOG_MEMORY) or "[]")
         return [LogConfig("", str(entry["driver"]), dict(entry["options"])) for entry in entries]
-    except (ValueError, KeyError, TypeError, files.FileError):
+    except (ValueError, KeyError, TypeError, RecursionError, files.FileError):
         return []

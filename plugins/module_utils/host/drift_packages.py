@@ -15,6 +15,7 @@ import os
 import re
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands
 
 _STATUS = "/var/lib/dpkg/status"
@@ -116,8 +117,11 @@ def _of_dpkg(names: t.Sequence[str]) -> dict[str, Installed]:
     form = "${Package}\t${db:Status-Status}\t${db:Status-Want}\t${Version}\n"
     said = commands.run(["dpkg-query", "--show", "--showformat", form, "--", *names], check=False)
     found = {}
-    for line in said.stdout.splitlines():
-        name, status, want, version = line.split("\t")
+    for fields in (line.split("\t") for line in text_lines.lines_of(said.stdout)):
+        if len(fields) != 4:
+            # Nobody knows what this means for the packages that were asked for.
+            raise commands.CommandError(f"dpkg-query prints '{fields[0][:80]}', which it was not asked for; see 'dpkg --audit'")
+        name, status, want, version = fields
         if status not in _ABSENT:
             found[name] = Installed(version, want == "hold", status)
     return found
@@ -137,7 +141,7 @@ def _of_rpm(names: t.Sequence[str]) -> dict[str, Installed]:
 
 
 def _versions(text: str) -> dict[str, str]:
-    return dict(line.split("\t", 1) for line in text.splitlines() if line.count("\t") == 1)
+    return dict(line.split("\t", 1) for line in text_lines.lines_of(text) if line.count("\t") == 1)
 
 
 def _without_epoch(version: str) -> str:
@@ -147,7 +151,7 @@ def _without_epoch(version: str) -> str:
 def _candidates(text: str) -> dict[str, str]:
     found = {}
     name = ""
-    for line in text.splitlines():
+    for line in text_lines.lines_of(text):
         if line and not line.startswith(" "):
             name = line.rstrip(":")
         elif line.startswith("  Candidate: ") and "(none)" not in line:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_json, unit_flags
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_json, limits, unit_flags
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import files, unit_environment
 
 CONFIG_FILE = "/etc/docker/daemon.json"
@@ -22,6 +22,8 @@ API_SOCKET = "/run/docker.sock"
 UNITS = ("docker.service", "docker.socket", "containerd.service")
 #: Those of storage/guard.py, which a test compares.
 OUR_DROP_INS = tuple(f"/etc/systemd/system/{unit}.d/10-bulkhead-storage.conf" for unit in ("containerd.service", "docker.service"))
+#: The name of the drop-ins of the role docker_limits, which restart nothing and are files of that role.
+LIMITS_DROP_IN = limits.DROP_IN
 
 
 def configuration(path: str) -> dict[str, t.Any]:

@@ -20,6 +20,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import drift_
 
 #: Of what is seen this belongs into the manifest: fields that are compared, and memory for restoring.
 _MEMORY = ("_text", "_rules", "_volatile")
+#: A thing that a run of ours has made, and did not find; see drift/uninstall.py.
+_MADE = "_ours"
 
 
 class RecordError(Exception):
@@ -105,7 +107,11 @@ def make(sections: t.Mapping[str, t.Any], collection: str, now: float | None = N
         inputs = str(known.get("inputs") or "")
         items = honest.items
         if predicting and role in before.sections and (before.sections[role].inputs, before.sections[role].collection) == (inputs, collection):
-            items = {thing: state if keeping.accepted(thing, accept) else dict(old.get(thing, state)) for thing, state in items.items()}
+            items = {thing: dict(state) if keeping.accepted(thing, accept) else dict(old.get(thing, state)) for thing, state in items.items()}
+        new = [str(thing) for thing in known.get("made") or ()]
+        for thing, state in items.items():
+            if thing in new or old.get(thing, {}).get(_MADE):
+                state[_MADE] = True
         made[role] = Section(inputs, collection, at, items)
     machine = manifest_file.machine_id()
     after = manifest.recorded(before, machine, made)

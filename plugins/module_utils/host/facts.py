@@ -13,6 +13,7 @@ import os
 import platform
 import re
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.preflight import Filesystem, HostFacts
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
@@ -152,7 +153,7 @@ def _os_release() -> dict[str, str]:
 def _memory() -> int:
     for line in (_text("/proc/meminfo") or "").splitlines():
         if line.startswith("MemTotal:"):
-            return int(line.split()[1]) * 1024
+            return (text_lines.number([*line.split(), "", ""][1]) or 0) * 1024
     return 0
 
 

@@ -129,12 +129,20 @@ def ensure_directory(path: str, mode: int = 0o755, uid: int | None = None, gid: 
         ensure_directory(parent)
     try:
         os.mkdir(path, mode)
-        os.chown(path, *_owner(uid, gid))
-        os.chmod(path, mode)
     except FileExistsError as error:
         raise FileError(f"{path} exists and is not a directory; remove it or choose another path") from error
     except OSError as error:
         raise FileError(f"{path} cannot be made: {error.strerror}") from error
+    try:
+        # Who may write above it can put a link in its place by now, whose target must not get what is meant for it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchown(descriptor, *_owner(uid, gid))
+            os.fchmod(descriptor, mode)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise FileError(f"{path} was made and cannot be given its mode and owner: {error.strerror}; see who else writes there") from error
 
 
 def attributes_differ(path: str, mode: int, uid: int = 0, gid: int = 0) -> bool:

@@ -14,6 +14,7 @@ import os
 import stat
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.path_owners import Paths, Unreadable
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.snapshot import ContainerLook, Json, Place
 
@@ -185,8 +186,8 @@ def linked_volumes(paths: Paths, volumes: t.Iterable[Json]) -> tuple[str, ...]:
 def _listening(proc: str) -> list[str]:
     """Return paths under names of engines on which somebody listens in this network namespace (proc_net_unix)."""
     try:
-        with open(f"{proc}/net/unix", encoding="utf-8", errors="surrogateescape") as handle:
-            lines = handle.read(16 * 1024 * 1024).splitlines()[1:]
+        with open(f"{proc}/net/unix", encoding="utf-8", errors="surrogateescape", newline="") as handle:
+            lines = text_lines.lines_of(handle.read(16 * 1024 * 1024))[1:]
     except OSError:
         return []
     found = []

@@ -15,6 +15,7 @@ import os
 import re
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.snapshot import Json, Process
 
 _STATUS = frozenset("Uid Gid Groups NoNewPrivs Seccomp Seccomp_filters CapInh CapPrm CapEff CapBnd CapAmb NSpid".split())
@@ -209,7 +210,7 @@ class Processes:
 
 def _roots(path: str, below: str) -> dict[str, str]:
     """Return what of its filesystem is mounted at each mount point at or below a directory."""
-    rows = (line.split(" ") for line in (_text(path) or "").splitlines())
+    rows = (line.split(" ") for line in text_lines.lines_of(_text(path) or ""))
     return {row[4]: row[3] for row in rows if len(row) > 4 and (row[4] == below or row[4].startswith(below + "/"))}
 
 

@@ -19,7 +19,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.drift import resto
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.kinds import ABSENT
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.model import State, item, split
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.restore import Action, Left
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import package_versions
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import package_versions, text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
     daemon,
@@ -120,13 +120,13 @@ def _carry_out(actions: t.Sequence[Action], result: Restored) -> None:
         reason = _due(action, unit)
         if reason:
             restart_due.note(unit.invocation, reason)
+        if reload and action.verb in (restore.ENABLE, restore.DISABLE, restore.START):
+            systemd.daemon_reload()
+            reload = False
         _ACTS[action.verb](action, aside)
         # Beside its directories systemd has others, such as that of 'systemctl set-property' (systemd.unit(5)).
         touches_units = action.name.startswith("/") and "/systemd/" in action.name or action.verb in (restore.UNMASK, restore.MASK)
         reload = reload or touches_units
-        if reload and action.verb in (restore.ENABLE, restore.DISABLE, restore.START):
-            systemd.daemon_reload()
-            reload = False
     if reload:
         systemd.daemon_reload()
     result.places = aside.places
@@ -141,7 +141,7 @@ def _ranges(action: Action, aside: set_aside.Aside) -> None:  # pylint: disable=
     with subid_files.locked():
         for file, field in zip(subid_files.read(), ("uid", "gid")):
             wanted = [f"{user}:{ranges}" for ranges in action.values[field]]
-            lines = file.text.splitlines()
+            lines = text_lines.lines_of(file.text)
             own = [number for number, line in enumerate(lines) if line.strip().split(":", 1)[0] in names]
             first = own[0] if own else len(lines)
             kept = [line for number, line in enumerate(lines) if number not in own]
@@ -200,6 +200,9 @@ def _systemctl(action: Action, aside: set_aside.Aside) -> None:  # pylint: disab
 
 
 def _start(action: Action, aside: set_aside.Aside) -> None:  # pylint: disable=unused-argument
+    # A run that was killed, or whoever put the files right, may not have told systemd.
+    if systemd.properties(action.name, ["NeedDaemonReload"])["NeedDaemonReload"] == "yes":
+        systemd.daemon_reload()
     systemd.reset_failed(action.name)
     done = systemd.start(action.name)
     if done.rc:

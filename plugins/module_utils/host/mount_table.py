@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-_OCTAL = re.compile(r"\\([0-7]{3})")
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
+
+_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
 
 
 class MountInfo(t.NamedTuple):
@@ -30,15 +32,21 @@ class MountInfo(t.NamedTuple):
 def mountinfo() -> list[MountInfo]:
     """Return every mount that this process sees, in the order in which they were made."""
     found = []
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as handle:
-        for line in handle:
-            fields = line.split()
-            tail = fields[fields.index("-") + 1:]
-            options = (*fields[5].split(","), *(tail[2].split(",") if len(tail) > 2 else ()))
-            found.append(MountInfo(fields[2], unescaped(fields[3]), unescaped(fields[4]), tail[0], unescaped(tail[1]), options))
+    # The kernel escapes blanks, tabs, line feeds and backslashes. All else that a name may hold, such as a carriage return or a
+    # no-break space, divides nothing; neither does a source that is empty.
+    with open("/proc/self/mountinfo", "rb") as handle:
+        text = handle.read().decode("utf-8", "surrogateescape")
+    for line in text_lines.lines_of(text):
+        fields = line.split(" ")
+        if "-" not in fields[6:]:
+            continue
+        tail = [*fields[fields.index("-", 6) + 1:], "", ""]
+        options = (*fields[5].split(","), *(tail[2].split(",") if tail[2] else ()))
+        found.append(MountInfo(fields[2], unescaped(fields[3]), unescaped(fields[4]), tail[0], unescaped(tail[1]), options))
     return found
 
 
 def unescaped(text: str) -> str:
-    """Return a field of mountinfo or fstab with its escapes resolved (fstab(5): blanks and tabs are octal)."""
-    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text)
+    """Return a field of mountinfo or fstab with its escapes resolved (fstab(5): blanks and tabs are octal), each of which is a byte."""
+    content = _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), text.encode("utf-8", "surrogateescape"))
+    return content.decode("utf-8", "surrogateescape")

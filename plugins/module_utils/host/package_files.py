@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.package_closure import Package
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files
@@ -44,8 +45,10 @@ def read(directory: str) -> list[Package]:
 def installed() -> list[Package]:
     """Return every package that is installed."""
     found = []
-    for line in commands.run(["dpkg-query", "--show", "--showformat", _STATUS]).stdout.splitlines():
-        name, version, status, _before, _depends, provides = line.split("\t")
+    for fields in (line.split("\t") for line in text_lines.lines_of(commands.run(["dpkg-query", "--show", "--showformat", _STATUS]).stdout)):
+        if len(fields) != 6:
+            raise commands.CommandError(f"dpkg-query prints '{fields[0][:80]}', which it was not asked for; see 'dpkg --audit'")
+        name, version, status, _before, _depends, provides = fields
         if status == "installed":
             found.append(Package(name, version, "", provides))
     return found

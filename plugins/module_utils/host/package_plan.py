@@ -133,6 +133,12 @@ def lines(plan: PackagePlan) -> list[str]:
     return [*plan.changes, *(f"{name} not installed -> whatever the updated sources offer" for name in plan.unknown), *(f"hold {name}" for name in plan.hold)]
 
 
+def new(found: Outcome) -> list[str]:
+    """Return the names of the packages that are installed and were not there in another version."""
+    there = {entry.partition("=")[0] for entry in found.back}
+    return [name for name in (entry.partition("=")[0] for entry in found.plan.install) if name not in there]
+
+
 def _from_directory(known: t.Mapping[str, Known], offered: t.Sequence[Package], names: t.Sequence[str]) -> dict[str, Known]:
     """Return what is known when only the directory offers anything."""
     result = {}

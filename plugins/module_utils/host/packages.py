@@ -15,7 +15,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import package_closure, packages
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import package_closure, packages, text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.package_closure import Package
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.packages import Simulation
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
@@ -46,8 +46,10 @@ def known(names: t.Sequence[str], fresh: bool = False, sources: bool = True) -> 
     """Return what the host knows of packages; those it has never heard of are left out. Lists are never fetched here."""
     installed = {}
     shown = commands.run(["dpkg-query", "--show", "--showformat", "${Package}\t${db:Status-Status}\t${db:Status-Want}\t${Version}\n", *names], check=False)
-    for line in shown.stdout.splitlines():
-        name, status, want, version = line.split("\t")
+    for fields in (line.split("\t") for line in text_lines.lines_of(shown.stdout)):
+        if len(fields) != 4:
+            raise commands.CommandError(f"dpkg-query prints '{fields[0][:80]}', which it was not asked for; see 'dpkg --audit'")
+        name, status, want, version = fields
         if status not in _ABSENT:
             installed[name] = (version, want == "hold", status)
     offered: dict[str, list[str]] = {}

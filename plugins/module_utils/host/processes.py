@@ -25,6 +25,8 @@ def started(pid: int) -> float:
             fields = handle.read().rpartition(")")[2].split()
     except OSError:
         return 0.0
+    if len(fields) < 20 or not fields[19].isdecimal():
+        return 0.0
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
     return time.time() - age
 

@@ -37,5 +37,5 @@ def read(invocation: str) -> list[str]:
         if not invocation or noted.get("invocation") != invocation:
             return []
         return [str(reason) for reason in noted.get("reasons") or []]
-    except (ValueError, AttributeError, TypeError, files.FileError):
+    except (ValueError, AttributeError, TypeError, RecursionError, files.FileError):
         return []

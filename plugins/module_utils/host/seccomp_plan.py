@@ -188,5 +188,5 @@ def _value(given: t.Any) -> t.Any:
         return given
     try:
         return json.loads(given)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
+
 _APPARMOR_SWITCH = "/sys/module/apparmor/parameters/enabled"
 APPARMOR_FILESYSTEM = "/sys/kernel/security/apparmor"
 _SELINUX_FILESYSTEM = "/sys/fs/selinux"
@@ -33,7 +35,7 @@ def loaded_profiles() -> dict[str, str] | None:
     text = _text(f"{APPARMOR_FILESYSTEM}/profiles")
     if text is None:
         return None
-    pairs = (line.rpartition(" (") for line in text.splitlines())
+    pairs = (line.rpartition(" (") for line in text_lines.lines_of(text))
     return {name: mode.rstrip(")") for name, _separator, mode in pairs if name}
 
 

@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import storage, subid_files
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout, plan
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout, move, plan
 
 ARGUMENTS: dict[str, t.Any] = {
     "layout": {"type": "list", "elements": "dict", "required": True},
@@ -25,12 +25,18 @@ ARGUMENTS: dict[str, t.Any] = {
     "userns_start": {"type": "int"},
     "userns_count": {"type": "int", "default": id_ranges.DEFAULT_COUNT},
     "wipe": {"type": "list", "elements": "str", "default": []},
+    "existing_data": {"type": "str", "choices": [move.REFUSE, move.MOVE], "default": move.REFUSE},
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What a user asks of the storage of a host; ranges_ready tells whether the remapped user has account and ranges already."""
+    """What a user asks of the storage of a host.
+
+    Attributes:
+        ranges_ready: whether the remapped user has account and ranges already.
+        may_move: whether existing data may be moved.
+    """
 
     entries: t.Sequence[layout.Entry]
     problems: t.Sequence[Problem]
@@ -39,13 +45,18 @@ class Request:
     loop_directory: str
     wipe: t.Sequence[str]
     ranges_ready: bool
+    may_move: bool = False
 
-    def plan(self) -> plan.StoragePlan:
-        """Look at the host and compute the plan; a request with problems of its own is not planned."""
+    def plan(self, movable: plan.Movable | None = None) -> plan.StoragePlan:
+        """Look at the host and compute the plan; a request with problems of its own is not planned.
+
+        Args:
+            movable: existing data that may be moved; see move_plan.make.
+        """
         if self.problems:
             return plan.StoragePlan("", problems=tuple(self.problems))
         host = storage.gather(self.entries, self.data_root, self.mapping, self.loop_directory, self.wipe)
-        return plan.compute(self.entries, host, self.data_root, self.mapping, self.wipe)
+        return plan.compute(self.entries, host, self.data_root, self.mapping, self.wipe, movable)
 
 
 def read(params: t.Mapping[str, t.Any]) -> Request:
@@ -72,4 +83,5 @@ def read(params: t.Mapping[str, t.Any]) -> Request:
         problems += ranges.problems
         mapping = ranges.mapping
         ready = not (ranges.add_uid or ranges.add_gid) and subid_files.account_exists(user)
-    return Request(entries, problems, data_root, mapping, params["loop_directory"], params["wipe"], ready)
+    may_move = params["existing_data"] == move.MOVE
+    return Request(entries, problems, data_root, mapping, params["loop_directory"], params["wipe"], ready, may_move)

@@ -92,8 +92,11 @@ def _lock(path: str, timeout: float) -> t.Iterator[None]:
     except OSError as error:
         raise files.FileError(f"{path} cannot be made: {error.strerror}") from error
     try:
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(str(os.getpid()).encode() + b"\0")
+        try:
+            with os.fdopen(descriptor, "wb") as handle:
+                handle.write(str(os.getpid()).encode() + b"\0")
+        except OSError as error:
+            raise files.FileError(f"{path} cannot be made: {error.strerror}; nothing was changed") from error
         while True:
             try:
                 os.link(candidate, path)

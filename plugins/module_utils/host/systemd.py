@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.rootless import Account
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import accounts, commands, unit_environment
 
@@ -55,7 +56,7 @@ def properties(unit: str, names: t.Sequence[str], scope: Scope = SYSTEM) -> dict
     """
     shown = commands.run([*scope.systemctl, "show", "--property", ",".join(names), "--", unit], check=False)
     found: dict[str, list[str]] = {}
-    for name, equals, value in (line.partition("=") for line in shown.stdout.splitlines()):
+    for name, equals, value in (line.partition("=") for line in text_lines.lines_of(shown.stdout)):
         if equals:
             found.setdefault(name, []).append(value)
     return {name: " ".join(found.get(name, [])) for name in names}
@@ -75,7 +76,7 @@ def properties_of(
     found: dict[str, dict[str, str]] = {}
     for number, unit in enumerate(units):
         values: dict[str, list[str]] = {}
-        for line in blocks[number].splitlines() if number < len(blocks) else ():
+        for line in text_lines.lines_of(blocks[number]) if number < len(blocks) else ():
             name, equals, value = line.partition("=")
             if equals:
                 values.setdefault(name, []).append(value)

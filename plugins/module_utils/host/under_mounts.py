@@ -28,6 +28,7 @@ _AT_FDCWD = -100
 #: ioctl_iflags(2); the request holds the size of a long, what is written is an int.
 GETFLAGS = 0x80086601 if ctypes.sizeof(ctypes.c_long) == 8 else 0x80046601
 IMMUTABLE = 0x10
+_SETFLAGS = 0x40086602 if ctypes.sizeof(ctypes.c_long) == 8 else 0x40046602
 _READING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: How many names are told.
 _MOST = 20
@@ -122,6 +123,17 @@ def open_tree(path: str) -> int:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), path)
     return t.cast("int", result)
+
+
+def make_mutable(descriptor: int) -> None:
+    """Take the immutable flag off an open directory, where it has one.
+
+    Raises:
+        OSError: it cannot be taken off.
+    """
+    flags = _flags(descriptor)
+    if flags is not None and flags & IMMUTABLE:
+        fcntl.ioctl(descriptor, _SETFLAGS, (flags & ~IMMUTABLE).to_bytes(4, "little" if sys.byteorder == "little" else "big") + bytes(4))
 
 
 def _flags(descriptor: int) -> int | None:

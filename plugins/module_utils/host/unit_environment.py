@@ -11,6 +11,7 @@ import os
 import shlex
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import files
 
 
@@ -33,7 +34,7 @@ def environment(shown: t.Mapping[str, str]) -> dict[str, str]:
         path = entry.strip().partition(" (")[0]
         if not path.startswith("/"):
             continue
-        for line in (files.read_text(os.path.realpath(path)) or "").splitlines():
+        for line in text_lines.lines_of(files.read_text(os.path.realpath(path)) or ""):
             name, separator, value = line.strip().partition("=")
             if separator and name.isidentifier():
                 value = value.strip()

@@ -132,6 +132,6 @@ def _command_is_overridden() -> bool:
 def _object(path: str) -> dict[str, t.Any]:
     try:
         value = json.loads(files.read_text(path) or "{}")
-    except (files.FileError, ValueError):
+    except (files.FileError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

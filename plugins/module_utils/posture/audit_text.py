@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import audit_watch
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.audit_watch import Watched
 
@@ -94,7 +95,7 @@ def document(rules: t.Iterable[str], tolerant: bool) -> str:
 
 def ours(text: str) -> frozenset[Rule]:
     """Return the rules with our key from a file of rules or the output of ``auditctl -l``."""
-    return frozenset(rule for rule in map(_parse, text.splitlines()) if rule is not None and KEY in rule.keys)
+    return frozenset(rule for rule in map(_parse, text_lines.lines_of(text)) if rule is not None and KEY in rule.keys)
 
 
 def _parse(line: str) -> Rule | None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.vocabulary import AuditWatch
 
 # Writes, and changes of owner, mode or other attributes.
@@ -154,7 +155,7 @@ def parse(text: str, is_directory: t.Callable[[str], bool] = lambda _path: False
     """
     rules: list[_Rule] = []
     enabled: bool | None = None
-    for line in text.splitlines():
+    for line in text_lines.lines_of(text):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue

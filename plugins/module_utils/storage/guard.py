@@ -24,13 +24,30 @@ PROGRAM_TEXT = """\
 #!/bin/sh
 # Managed by the role bulkhead.docker.docker_storage.
 # Arguments: pairs of a mount point and the UUID that must be mounted there. Mounts what is missing, checks every UUID,
-# and fails with a sentence otherwise.
+# sees to it that no other device has it, and fails with a sentence otherwise.
 set -eu
 
 refuse() {
     echo "mount-guard: $1" >&2
     exit 1
 }
+
+# The parts of a RAID or a multipath device, and snapshots in LVM, have the UUID of what is mounted by right.
+by_right() {
+    node=/sys/class/block/$(basename -- "$(readlink -f -- "$1")")
+    [ -n "$(ls -- "$node/holders" "$node/../holders" 2>/dev/null)" ] || grep -qs '^LVM-' -- "$node/dm/uuid"
+}
+
+# dockerd takes a file without a word in it, or none, for its defaults: no user namespaces, and a root outside of what is
+# mounted here. containerd does not care.
+config=/etc/docker/daemon.json
+case $(cat /proc/self/cgroup) in
+    */docker.service*)
+        if grep -qs '"config": "' /var/lib/bulkhead/daemon.json && ! grep -qs '[^[:space:]]' "$config"; then
+            refuse "$config is empty or gone, and Docker would start with its defaults in another root; run the role docker_daemon, which puts it back"
+        fi
+        ;;
+esac
 
 while [ "$#" -ge 2 ]; do
     path=$1
@@ -44,15 +61,35 @@ while [ "$#" -ge 2 ]; do
     if [ "$found" != "$expected" ]; then
         refuse "$path has the filesystem $found from $source instead of $expected; Docker is not started on it"
     fi
+    # Which of two gets mounted at boot is chance.
+    same=$(blkid --cache-file /dev/null --match-token "UUID=$expected" --output device) || same=
+    for other in $same; do
+        if [ "$other" = "$source" ] || [ "$other" -ef "$source" ] || by_right "$other"; then continue; fi
+        refuse "$other has the UUID $expected of $source on $path too; remove the copy or give it another UUID; Docker is not started with both"
+    done
 done
 """
 
 
-def drop_in(targets: t.Sequence[Target]) -> str:
-    """Return the text of the drop-in that guards the targets; it is the same for every unit."""
-    pairs = " ".join(f"{target.mount_point} {target.uuid or UUID_NOT_KNOWN_YET}" for target in targets)
-    paths = " ".join(target.mount_point for target in targets)
-    return f"# Managed by the role bulkhead.docker.docker_storage.\n[Unit]\nRequiresMountsFor={paths}\n\n[Service]\nExecStartPre=+{PROGRAM} {pairs}\n"
+def drop_in(targets: t.Sequence[Target], also: t.Sequence[tuple[str, str]] = ()) -> str:
+    """Return the text of the drop-in that guards the targets, and further mount points; it is the same for every unit."""
+    return render([*((target.mount_point, target.uuid or UUID_NOT_KNOWN_YET) for target in targets), *also])
+
+
+def render(guarded_pairs: t.Sequence[tuple[str, str]]) -> str:
+    """Return the text of the drop-in from mount points, each with the UUID that must be mounted there."""
+    words = " ".join(f"{path} {uuid}" for path, uuid in guarded_pairs)
+    paths = " ".join(path for path, _uuid in guarded_pairs)
+    return f"# Managed by the role bulkhead.docker.docker_storage.\n[Unit]\nRequiresMountsFor={paths}\n\n[Service]\nExecStartPre=+{PROGRAM} {words}\n"
+
+
+def pairs(text: str) -> list[tuple[str, str]]:
+    """Return the mount points that the text of a drop-in guards, each with its UUID."""
+    for line in text.splitlines():
+        words = line.split()
+        if line.startswith(f"ExecStartPre=+{PROGRAM} "):
+            return list(zip(words[1::2], words[2::2]))
+    return []
 
 
 def guarded(text: str) -> tuple[str, ...]:
@@ -63,9 +100,9 @@ def guarded(text: str) -> tuple[str, ...]:
     return ()
 
 
-def files(targets: t.Sequence[Target]) -> dict[str, tuple[str, int]]:
-    """Return every file that the guards consist of: from its path to its text and mode."""
+def files(targets: t.Sequence[Target], also: t.Sequence[tuple[str, str]] = ()) -> dict[str, tuple[str, int]]:
+    """Return every file that the guards consist of: from its path to its text and mode; see drop_in."""
     wanted = {PROGRAM: (PROGRAM_TEXT, 0o755)}
     for unit in UNITS:
-        wanted[DROP_IN.format(unit=unit)] = (drop_in(targets), 0o644)
+        wanted[DROP_IN.format(unit=unit)] = (drop_in(targets, also), 0o644)
     return wanted

@@ -16,13 +16,14 @@ import typing as t
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import Mapping, effective_root
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import format_size
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage import backends
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import backends, growing, logical_volumes
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout as layouts
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.backends import Source, Step
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import FstabLine, HostStorage, Mount
 
 # What a loop image must leave on the filesystem that holds it.
 LOOP_RESERVE = layouts.GIB
+_LAST = {backends.ENLARGE: 1, backends.GROW: 2}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Target:
         mounted: whether it is mounted at its place now.
         mounted_from: the device it is mounted from, which for a loop image is the loop device.
         in_fstab: whether fstab has exactly this line.
+        moves: whether what lies in the directory is moved to the filesystem before that takes its place.
     """
 
     name: str
@@ -49,16 +51,37 @@ class Target:
     mounted: bool = False
     mounted_from: str = ""
     in_fstab: bool = False
+    moves: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Movable:
+    """Existing data that may be moved.
+
+    Attributes:
+        root: the effective root in which the daemon keeps it now.
+        filling: the effective root that an unfinished move copies to, or nothing.
+    """
+
+    root: str
+    filling: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class StoragePlan:
-    """The whole plan; with problems there are no steps."""
+    """The whole plan; with problems there are no steps.
+
+    Attributes:
+        notes: what is not as the layout has it, and does no harm.
+        sizes: by mount point, the bytes that a filesystem has or is going to have, where it is not mounted yet.
+    """
 
     effective_root: str
     targets: tuple[Target, ...] = ()
     steps: tuple[Step, ...] = ()
     problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    sizes: t.Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def compute(
@@ -67,6 +90,7 @@ def compute(
     data_root: str,
     mapping: Mapping | None,
     wipe: t.Collection[str] = (),
+    movable: Movable | None = None,
 ) -> StoragePlan:
     """Compute the plan.
 
@@ -76,6 +100,7 @@ def compute(
         data_root: dockerd's data-root.
         mapping: the id mapping of userns-remap, None without it.
         wipe: devices whose content may be destroyed, by any of their names.
+        movable: existing data that may be moved; without it, data in the way is a problem.
     """
     root = effective_root(data_root, mapping)
     problems = backends.shared_devices(entries, host)
@@ -86,11 +111,22 @@ def compute(
         if entry.backend == "partition":
             by_disk.setdefault(backends.resolved(entry.device, host), []).append(entry)
     sources: dict[str, Source] = {}
+    notes: list[Problem] = []
     for on_disk in by_disk.values():
+        notes += backends.held_back(on_disk, host.devices.get(on_disk[0].device))
         found, disk_steps, disk_problems = backends.on_disk(on_disk, host.devices.get(on_disk[0].device), on_disk[0].device, wipe, host)
         sources.update(found)
         steps += disk_steps
         problems += disk_problems
+    by_group: dict[str, list[layouts.Entry]] = {}
+    for entry in entries:
+        if entry.backend == "lvm":
+            by_group.setdefault(entry.group, []).append(entry)
+    for in_group in by_group.values():
+        found, group_steps, group_problems = logical_volumes.in_group(in_group, wipe, host)
+        sources.update(found)
+        steps += group_steps
+        problems += group_problems
     loop_steps: list[Step] = []
     loop_total = 0
     for entry in entries:
@@ -117,19 +153,81 @@ def compute(
     steps += loop_steps
     for entry in entries:
         where = layouts.place(entry.name, data_root, mapping)
-        problems += _mount_point_problems(entry, where.mount_point, sources.get(entry.name), host)
+        moved = movable is not None and _is_moved(entry, where.mount_point, host, root, movable)
+        problems += _mount_point_problems(entry, where.mount_point, sources.get(entry.name), host, moved)
         if entry.name in sources:
-            target = _target(entry, where, sources[entry.name], host)
+            target = dataclasses.replace(_target(entry, where, sources[entry.name], host), moves=moved)
             targets.append(target)
+            if moved:
+                steps.append(Step("move", f"move what lies in {target.mount_point} to {target.device}", target.device))
             if not target.in_fstab:
                 steps.append(Step("fstab", f"write {target.source or 'the UUID that formatting gives'} on {target.mount_point} into /etc/fstab"))
             if not target.mounted:
                 steps.append(Step("mount", f"mount {target.device} ({target.fstype}) on {target.mount_point}", target.device))
-    problems += _left_out(entries, host, data_root, mapping)
-    problems += _data_problems(entries, sources, host, root, data_root)
+            grow_steps, grow_problems = growing.filesystem(entry, sources[entry.name], where.mount_point, host)
+            steps += grow_steps
+            problems += grow_problems
+            problems += growing.quota(entry, sources[entry.name], where.mount_point, host)
+    left_out = _left_out(entries, host, data_root, mapping)
+    if movable is None:
+        problems += left_out
+        problems += _data_problems(entries, sources, host, root, data_root)
+    else:
+        # The guards of the old root stay until the move is finished.
+        problems += [problem for problem in left_out if movable.root == root or not _within(problem.where, movable.root)]
+        problems += _unmovable(entries, host, root, data_root, movable)
     if problems:
         return StoragePlan(root, problems=tuple(problems))
-    return StoragePlan(root, tuple(targets), tuple(steps))
+    # Only what is mounted grows, so that comes after everything else.
+    steps.sort(key=lambda step: _LAST.get(step.action, 0))
+    return StoragePlan(root, tuple(targets), tuple(steps), notes=tuple(notes), sizes=_sizes(targets, steps, host))
+
+
+def _is_moved(entry: layouts.Entry, mount_point: str, host: HostStorage, root: str, movable: Movable) -> bool:
+    """Tell whether a directory of the daemon's root is in use and is to become a mount point."""
+    if movable.root != root or _mounted_at(mount_point, host) is not None:
+        return False
+    if entry.name == "data-root":
+        return any(_within(stored.root, mount_point) for stored in host.data)
+    return _within(mount_point, root) and bool(host.bare.get(mount_point))
+
+
+def _unmovable(entries: t.Sequence[layouts.Entry], host: HostStorage, root: str, data_root: str, movable: Movable) -> list[Problem]:
+    problems = []
+    for stored in host.data:
+        if stored.root == root and root not in (movable.root, movable.filling):
+            problems.append(
+                Problem(
+                    stored.root,
+                    f"holds {stored.description}, which nobody uses and which what lies in {movable.root} would replace; remove it first, "
+                    "by docker_storage_old_data where an earlier move has left it",
+                )
+            )
+        elif stored.in_containerd:
+            problems.append(Problem(stored.root, f"holds {stored.description}, which cannot be moved; leave containerd out of the layout"))
+    new_top = any(entry.name == "data-root" for entry in entries) and _mounted_at(data_root, host) is None
+    if new_top and movable.root != root and _within(movable.root, data_root):
+        problems.append(
+            Problem(
+                data_root,
+                f"would be hidden by its new filesystem while {movable.root} in it is still in use; move to the filesystem first, "
+                "and to other ids in a second run",
+            )
+        )
+    return problems
+
+
+def _sizes(targets: t.Sequence[Target], steps: t.Sequence[Step], host: HostStorage) -> dict[str, int]:
+    known = {device.path: device.size for device in host.devices.values() if device is not None}
+    known.update({partition.path: partition.size for device in host.devices.values() if device is not None for partition in device.partitions})
+    known.update({image.path: image.size for image in host.images.values()})
+    for step in steps:
+        if step.action == "partition":
+            known[str(step.arguments["path"])] = (int(step.arguments["end"]) - int(step.arguments["start"])) * layouts.MIB
+        elif step.action in ("allocate", "volume"):
+            known[step.device] = int(step.arguments["size"])
+    # What a new filesystem takes for itself: at most 64 MiB of log and inodes, or a fiftieth.
+    return {target.mount_point: max(0, int(known[target.device] * 0.96)) for target in targets if not target.mounted and target.device in known}
 
 
 def _left_out(entries: t.Sequence[layouts.Entry], host: HostStorage, data_root: str, mapping: Mapping | None) -> list[Problem]:
@@ -155,7 +253,7 @@ def _is_mount_of(mount: Mount, source: Source) -> bool:
     return bool(source.uuid) and mount.uuid == source.uuid
 
 
-def _mount_point_problems(entry: layouts.Entry, mount_point: str, source: Source | None, host: HostStorage) -> list[Problem]:
+def _mount_point_problems(entry: layouts.Entry, mount_point: str, source: Source | None, host: HostStorage, moved: bool = False) -> list[Problem]:
     link = host.links.get(mount_point)
     if link:
         return [
@@ -181,9 +279,10 @@ def _mount_point_problems(entry: layouts.Entry, mount_point: str, source: Source
             if _is_mount_of(mount, source):
                 problems.append(
                     Problem(
-                        entry.device,
+                        entry.where,
                         f"is mounted on {mount.target}, but the layout wants it on {mount_point}; "
-                        "moving a filesystem with data is not supported yet, so unmount it or restore the earlier setting",
+                        "data is copied to another filesystem and never moved with its own, so give the new place another disk or loop directory, "
+                        "or restore the earlier setting",
                     )
                 )
                 break
@@ -219,12 +318,13 @@ def _mount_point_problems(entry: layouts.Entry, mount_point: str, source: Source
                     Problem(
                         "/etc/fstab",
                         f"mounts {other.source} on {other.target}, but the layout wants it on {mount_point}; "
-                        "moving a filesystem with data is not supported yet, so restore the earlier setting",
+                        "data is copied to another filesystem and never moved with its own, so give the new place another disk or loop directory, "
+                        "or restore the earlier setting",
                     )
                 )
     hidden = list(host.bare.get(mount_point, ()))
     told_anyway = not (source is not None and source.exists) and any(_within(mount_point, stored.root) for stored in host.data)
-    if hidden and not told_anyway:
+    if hidden and not told_anyway and not moved:
         problems.append(
             Problem(
                 mount_point,
@@ -267,7 +367,7 @@ def _data_problems(entries: t.Sequence[layouts.Entry], sources: t.Mapping[str, S
             Problem(
                 "daemon.json",
                 f"keeps Docker's data in {configured}, but {data_root} is asked for; "
-                f"moving existing data is not supported yet, so set the data-root to {configured}",
+                f"set docker_storage_existing_data to move it, or the data-root to {configured}",
             )
         )
         return problems
@@ -279,7 +379,7 @@ def _data_problems(entries: t.Sequence[layouts.Entry], sources: t.Mapping[str, S
             Problem(
                 stored.root,
                 f"holds {stored.description} already, which new filesystems or another effective root ({root}) would hide; "
-                "moving existing data is not supported yet, so remove the data, or leave this host's layout as it is",
+                "set docker_storage_existing_data to move it, remove it, or leave this host's layout as it is",
             )
         )
     return problems

@@ -205,6 +205,9 @@ class FakeHost:
     def problems(self, config, root, predicting):
         return list(self.lacking)
 
+    def was_moved(self, _old, _new):
+        return False
+
     def inventory(self, root):
         return self.data.get(root, DockerData(root))
 

@@ -178,6 +178,11 @@ def test_others():
     assert drift_items.of_role(
         "docker_pull", {"files": ["/a"], "timers": ["a.timer"], "units": ["a.service"]}, Eyes()
     ) == ["file:/a", "timer:a.timer", "unit:a.service"]
+    assert drift_items.of_role("docker_limits", {"files": ["/a"], "slices": ["c.slice"], "units": ["c-x.slice"]}, Eyes()) == [
+        "file:/a",
+        "unit:c-x.slice",
+        "limits:c.slice",
+    ]
     assert drift_items.of_role("docker_auditd", {"state": "absent"}, Eyes()) == []
     assert drift_items.of_role("docker_apparmor", {"profiles": ["no-such-profile"]}, Eyes()) == []
 

@@ -176,3 +176,29 @@ def test_where_others_may_put_links_nothing_is_put_back(host, tmp_path):
     host.seen = {f"file:{path}": regular("{}", mode="0666")}
     done = manifest_restore.run("docker_daemon", Packages(), False)
     assert done.actions == [] and str(path.parent) in done.left[0].reason
+
+
+@pytest.mark.parametrize("set_aside_before", [False, True])
+def test_a_unit_is_started_as_its_files_are_now(host, tmp_path, monkeypatch, set_aside_before):
+    """What keeps it from starting is set aside in this run, or was by one that was killed before systemd was told."""
+    path = tmp_path / "systemd" / "system" / "containerd.service.d" / "99.conf"
+    path.parent.mkdir(parents=True)
+    path.write_text("[Service]\nExecStart=\nExecStart=/bin/false\n")
+    host.stale = True
+    monkeypatch.setattr(systemd, "daemon_reload", lambda: setattr(host, "stale", False))
+    monkeypatch.setattr(systemd, "properties", lambda unit, names: {"NeedDaemonReload": "yes" if host.stale else "no"})
+    monkeypatch.setattr(systemd, "reset_failed", lambda unit: None)
+    started = []
+
+    def start(unit):
+        started.append((unit, path.exists(), host.stale))
+        return types.SimpleNamespace(rc=0, stderr="")
+
+    monkeypatch.setattr(systemd, "start", start)
+    if set_aside_before:
+        path.unlink()
+    thing = "unit:containerd.service"
+    host.items = {thing: {"type": "loaded", "active": "active", "drop_ins": []}}
+    host.seen = {thing: {"active": "failed", "drop_ins": [] if set_aside_before else [str(path)]}}
+    manifest_restore.run("docker_daemon", Packages(), False)
+    assert started == [("containerd.service", False, False)]

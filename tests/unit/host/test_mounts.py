@@ -71,6 +71,16 @@ def test_block_mounts_ask_each_device_once_and_trust_only_whole_filesystems():
     }
 
 
+@pytest.mark.usefixtures("mounted")
+def test_block_mounts_tell_the_size_of_the_device_and_whether_quotas_are_kept(tree, monkeypatch):
+    monkeypatch.setattr(mounts, "_NUMBERED", tree.path("/sys/dev/block"))
+    tree.write("/sys/dev/block/8:17/size", "8192\n")
+    tree.write("/proc/self/mountinfo", MOUNTINFO.replace("xfs /dev/sdb1 rw,attr2", "xfs /dev/sdb1 rw,prjquota"))
+    found = {mount.target: (mount.size, mount.quota) for mount in mounts.block_mounts(lambda _path: {"UUID": "u"})}
+    assert found["/var/lib/docker/overlay2"] == (8192 * 512, True)
+    assert found["/"] == (0, False)
+
+
 def test_fstab(tree, monkeypatch):
     tree.write("/etc/fstab", FSTAB)
     monkeypatch.setattr(mounts, "FSTAB", tree.path("/etc/fstab"))
@@ -112,3 +122,52 @@ def test_a_failing_mount_is_an_error(tools):
     tools.answer("mount -- /srv", rc=32)
     with pytest.raises(commands.CommandError):
         mounts.mount("/srv")
+
+
+def _devices(tmp_path, monkeypatch, *devices, lines="UUID=cccc /var/lib/docker/overlay2 xfs noatime,nofail 0 0\n"):
+    """A host on which blkid finds these devices with the UUID; returns what was mounted."""
+    (tmp_path / "fstab").write_text(lines, encoding="utf-8")
+    monkeypatch.setattr(mounts, "FSTAB", str(tmp_path / "fstab"))
+    monkeypatch.setattr(mounts, "_SYSFS", str(tmp_path / "sys"))
+    for device in devices:
+        (tmp_path / "sys" / device / "holders").mkdir(parents=True)
+    mounted = []
+
+    def run(arguments, **_options):
+        if arguments[0] == "blkid":
+            return commands.CommandResult(0, "".join(f"/dev/{device}\n" for device in devices), "")
+        mounted.append(arguments)
+        return commands.CommandResult(0, "", "")
+
+    monkeypatch.setattr(commands, "run", run)
+    return mounted
+
+
+def test_a_filesystem_that_two_devices_have_is_not_mounted(tmp_path, monkeypatch):
+    mounted = _devices(tmp_path, monkeypatch, "sdb1", "sdc1")
+    with pytest.raises(mounts.files.FileError, match="/dev/sdb1, /dev/sdc1 all have the filesystem UUID=cccc, and mount.8. would take any"):
+        mounts.mount("/var/lib/docker/overlay2")
+    assert mounted == []
+
+
+def test_parts_of_a_device_that_has_the_filesystem_do_not_count(tmp_path, monkeypatch):
+    mounted = _devices(tmp_path, monkeypatch, "sdb", "sdc", "dm-0")
+    for part in ("sdb", "sdc"):
+        (tmp_path / "sys" / part / "holders" / "dm-0").mkdir()
+    mounts.mount("/var/lib/docker/overlay2")
+    assert mounted == [["mount", "--", "/var/lib/docker/overlay2"]]
+
+
+def test_a_snapshot_of_a_logical_volume_does_not_count(tmp_path, monkeypatch):
+    mounted = _devices(tmp_path, monkeypatch, "dm-1", "dm-2")
+    for number in ("dm-1", "dm-2"):
+        (tmp_path / "sys" / number / "dm").mkdir()
+        (tmp_path / "sys" / number / "dm" / "uuid").write_text(f"LVM-{number}\n", encoding="ascii")
+    mounts.mount("/var/lib/docker/overlay2")
+    assert len(mounted) == 1
+
+
+def test_an_image_is_mounted_by_its_path(tmp_path, monkeypatch):
+    mounted = _devices(tmp_path, monkeypatch, "sdb1", "sdc1", lines="/root/image /var/lib/docker/overlay2 xfs loop 0 0\n")
+    mounts.mount("/var/lib/docker/overlay2")
+    assert len(mounted) == 1

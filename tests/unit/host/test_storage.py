@@ -9,7 +9,14 @@ import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import disks, files, mounts, storage
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.backends import Step
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import Image, Mount
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import (
+    Device,
+    Image,
+    LogicalVolume,
+    Mount,
+    Partition,
+    VolumeGroup,
+)
 
 BOOT = "0e2cbc7f-1d5b-4f1f-9d5d-5f2a3c4d5e6f"
 VOLUMES = layout.Entry("volumes", "loop", "/var/lib/bulkhead/loop/volumes.img", 10 * layout.GIB, "xfs", ())
@@ -102,6 +109,12 @@ def test_containerds_images_matter_only_when_it_moves(host, monkeypatch, names, 
         ([], {"chattr", "blkid", "wipefs"}, []),
         ([], set(), ["e2fsprogs", "util-linux"]),
         ([Step("partition", "")], {"chattr", "blkid", "wipefs"}, ["parted"]),
+        ([Step("relocate", "")], {"chattr", "blkid", "wipefs"}, ["fdisk"]),
+        ([Step("volume", ""), Step("group", ""), Step("resize", "")], {"chattr", "blkid", "wipefs"}, ["lvm2"]),
+        ([Step("enlarge", "", "", {"kind": "partition"})], {"chattr", "blkid", "wipefs", "sfdisk"}, ["util-linux"]),
+        ([Step("enlarge", "", "", {"kind": "volume"})], {"chattr", "blkid", "wipefs", "vgs"}, []),
+        ([Step("grow", "", "", {"fstype": "xfs"})], {"chattr", "blkid", "wipefs"}, ["xfsprogs"]),
+        ([Step("grow", "", "", {"fstype": "ext4"})], {"chattr", "blkid", "wipefs", "resize2fs"}, []),
         ([Step("allocate", "")], {"chattr", "blkid", "wipefs"}, ["util-linux"]),
         ([Step("format", "", "", {"fstype": "xfs"})], {"chattr", "blkid", "wipefs"}, ["xfsprogs"]),
         ([Step("format", "", "", {"fstype": "ext4"})], {"chattr", "blkid", "wipefs", "mkfs.ext4"}, []),
@@ -110,6 +123,18 @@ def test_containerds_images_matter_only_when_it_moves(host, monkeypatch, names, 
 def test_missing_packages(tools, steps, installed, packages):
     tools.installed = installed
     assert storage.missing_packages(steps) == packages
+
+
+def test_the_size_of_a_mounted_filesystem_is_asked_of_the_kernel(monkeypatch):
+    parts = (Partition("/dev/sdb1", 1, 0, 0, "", "xfs", "first"), Partition("/dev/sdb2", 2, 0, 0, "", "ext4", "second"), Partition("/dev/sdb3", 3, 0, 0))
+    devices = [None, Device("/dev/sdb", 0, partitions=parts), Device("/dev/sdc", 0, filesystem="xfs", uuid="third")]
+    groups = [VolumeGroup("g", 1, 1, 1, volumes=(LogicalVolume("v", "/dev/g/v", 1, signature="ext4", uuid="fourth"), LogicalVolume("w", "/dev/g/w", 1)))]
+    images = [Image("/i.img", 1, "xfs", "fifth")]
+    mounted = [Mount("/dev/sdb1", "/d/overlay2", "xfs", "first"), Mount("/dev/sdc", "/elsewhere", "xfs", "third"), Mount("tmpfs", "/d/x", "tmpfs")]
+    monkeypatch.setattr(storage.superblock, "size", lambda path, fstype: {"/dev/sdb1": 1, "/dev/sdb2": 2, "/dev/sdc": 3, "/dev/g/v": 4, "/i.img": 5}[path])
+    monkeypatch.setattr(storage.filesystem_size, "mounted", lambda target, device, fstype: 100)
+    found = storage._filesystem_sizes(devices, images, groups, mounted, {"/d/overlay2", "/d/x"})
+    assert found == {"first": 100, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 
 
 def test_gather_looks_below_places_that_are_not_mounted(host, monkeypatch):

@@ -122,3 +122,17 @@ def test_a_directory_that_cannot_be_written_is_an_error(etc, monkeypatch):
     monkeypatch.setattr(subid_files, "SUBUID", str(etc / "missing" / "subuid"))
     with pytest.raises(files.FileError, match="subuid.lock cannot be made: "), subid_files.locked():
         pass
+
+
+def test_a_lock_that_has_no_room_is_said_and_leaves_nothing(etc, monkeypatch):
+    real = os.fdopen
+
+    def full(descriptor, mode):
+        # Where nothing has room left: what is written fails when the file is closed.
+        os.close(descriptor)
+        return real(os.open("/dev/full", os.O_WRONLY), mode)
+
+    monkeypatch.setattr(subid_files.os, "fdopen", full)
+    with pytest.raises(files.FileError, match="subuid.lock cannot be made: No space left on device; nothing was changed"), subid_files.locked():
+        pass
+    assert names(etc) == []

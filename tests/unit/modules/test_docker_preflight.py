@@ -39,6 +39,7 @@ class Exited(Exception):
 
 class Storage:
     entries = ()
+    may_move = False
     mapping = None
 
     def plan(self):

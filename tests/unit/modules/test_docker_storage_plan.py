@@ -28,6 +28,8 @@ def units(monkeypatch, actions, mounted, guarded=(LAYERS, VOLUMES), name="overla
     [
         ([], [LAYERS, VOLUMES], (LAYERS, VOLUMES), False),
         (["fstab"], [LAYERS, VOLUMES], (LAYERS, VOLUMES), False),
+        (["fstab", "resize", "enlarge", "grow"], [LAYERS, VOLUMES], (LAYERS, VOLUMES), False),
+        (["volume", "format", "mount", "enlarge"], [LAYERS], (LAYERS, VOLUMES), True),
         # It was Docker's and got lost.
         (["mount"], [LAYERS], (LAYERS, VOLUMES), False),
         (["fstab", "mount"], [], (LAYERS, VOLUMES), False),

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 import pytest
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_state
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import Target
 
@@ -19,7 +20,7 @@ TOOLS = {
     "mountpoint": 'shift 2; test -e "$HOST/mounted/$(basename "$1")"',
     "mount": 'shift; echo "$1" >> "$HOST/log"; cp "$HOST/fstab/$(basename "$1")" "$HOST/mounted/"',
     "findmnt": 'for path; do :; done; cat "$HOST/mounted/$(basename "$path")"',
-    "blkid": 'for path; do :; done; cat "$HOST/devices/$path"',
+    "blkid": 'case $* in *--match-token*) grep -l "^${4#UUID=}$" "$HOST"/devices/* | sed "s,.*/,,";; *) for path; do :; done; cat "$HOST/devices/$path";; esac',
 }
 
 
@@ -30,9 +31,14 @@ class Host:
             (top / name).mkdir()
         for name, text in TOOLS.items():
             self.write(f"bin/{name}", f"#!/bin/sh\n{text}\n", 0o755)
-        for name in ("sh", "cat", "cp", "tail", "basename", "test", "echo"):
+        for name in ("sh", "cat", "cp", "tail", "basename", "test", "echo", "grep", "sed", "ls", "readlink"):
             (top / "bin" / name).symlink_to(shutil.which(name))
-        self.write("guard", guard.PROGRAM_TEXT)
+        text = guard.PROGRAM_TEXT
+        for path in ("/etc/docker/daemon.json", "/var/lib/bulkhead/daemon.json", "/proc/self/cgroup"):
+            assert path in text
+            text = text.replace(path, str(top / path.strip("/").replace("/", "-")))
+        self.write("guard", text)
+        self.starts("containerd.service")
         self.write("log", "")
 
     def write(self, name, text, mode=0o644):
@@ -42,6 +48,12 @@ class Host:
     def run(self, *arguments):
         environment = {"PATH": str(self.top / "bin"), "HOST": str(self.top)}
         return subprocess.run(["/bin/sh", self.top / "guard", *arguments], env=environment, capture_output=True, text=True, check=False)
+
+    def starts(self, unit):
+        self.write("proc-self-cgroup", f"0::/system.slice/{unit}\n")
+
+    def remembers(self, config):
+        self.write("var-lib-bulkhead-daemon.json", daemon_state.render(daemon_state.State(good=daemon_state.Files(config))))
 
     @property
     def mounts_made(self):
@@ -105,6 +117,28 @@ def test_a_source_that_cannot_be_probed_is_refused(host):
     assert "has the filesystem none from tmpfs" in done.stderr
 
 
+@pytest.mark.parametrize("text", ["", " \n\t\n", None])
+def test_docker_is_not_started_with_its_defaults_where_it_had_a_configuration(host, text):
+    host.remembers('{"userns-remap": "dockremap"}')
+    if text is not None:
+        host.write("etc-docker-daemon.json", text)
+    assert host.run(*PAIRS).returncode == 0
+    host.starts("docker.service")
+    done = host.run(*PAIRS)
+    assert done.returncode == 1
+    assert "daemon.json is empty or gone, and Docker would start with its defaults in another root; run the role docker_daemon" in done.stderr
+
+
+def test_docker_starts_without_a_configuration_where_it_never_had_one(host):
+    host.starts("docker.service")
+    assert host.run(*PAIRS).returncode == 0
+    host.remembers(None)
+    assert host.run(*PAIRS).returncode == 0
+    host.write("etc-docker-daemon.json", "{}\n")
+    host.remembers("{}\n")
+    assert host.run(*PAIRS).returncode == 0
+
+
 def test_the_drop_in_names_every_place_with_its_uuid():
     text = guard.drop_in([LAYERS, VOLUMES])
     assert "RequiresMountsFor=/var/lib/docker/overlay2 /var/lib/docker/volumes\n" in text
@@ -122,3 +156,11 @@ def test_what_a_drop_in_guards_can_be_read_back():
     targets = [Target("overlay2", "/dev/sdb1", "/srv/overlay2", "xfs", (), 0o710, 0), Target("volumes", "/dev/sdb2", "/srv/volumes", "xfs", (), 0o701, 0)]
     assert guard.guarded(guard.drop_in(targets)) == ("/srv/overlay2", "/srv/volumes")
     assert guard.guarded("") == ()
+
+
+def test_a_copy_of_a_disk_keeps_docker_from_starting(host):
+    host.write("devices/sdc1", "bbbb\n")
+    done = host.run(*PAIRS)
+    assert done.returncode == 1
+    assert "mount-guard: sdc1 has the UUID bbbb of sdb2 on /docker/volumes too" in done.stderr
+    assert "Docker is not started with both" in done.stderr

@@ -224,8 +224,8 @@ def test_a_device_named_for_two_purposes_is_refused():
     assert any("named twice" in text for text in refusals(compute(entries, host_with(formatted))))
 
 
-@pytest.mark.parametrize("size, word", [("5GiB", "growing"), ("3GiB", "shrinking")])
-def test_a_partition_keeps_its_size(size, word):
+@pytest.mark.parametrize("size, word", [("5GiB", "cannot grow, because /dev/sdb2 lies behind it"), ("3GiB", "shrinking it would destroy data")])
+def test_a_partition_before_another_keeps_its_size(size, word):
     entries = [{"name": "overlay2", "size": size}, {"name": "volumes"}]
     assert any(word in text for text in refusals(compute(entries, host_with(made(used_by=USED), mounts=MOUNTED, fstab=IN_FSTAB))))
 
@@ -238,7 +238,7 @@ def test_another_type_of_filesystem_is_refused_instead_of_formatted():
 def test_other_id_ranges_do_not_move_filesystems_with_data():
     other = Mapping((Range("dockremap", 200000, 65536),), (Range("dockremap", 200000, 65536),))
     found = refusals(compute(BOTH, host_with(made(used_by=USED), mounts=MOUNTED, fstab=IN_FSTAB), mapping=other))
-    assert any("moving a filesystem with data" in text for text in found)
+    assert any("never moved with its own" in text for text in found)
 
 
 def test_fstab_alone_is_enough_to_know_that_a_filesystem_has_its_place():
@@ -257,7 +257,7 @@ def test_docker_data_anywhere_forbids_new_filesystems(root):
 
 def test_another_data_root_with_data_is_refused():
     host = host_with(configured_data_root="/srv/docker", data=[StoredData("/srv/docker/100000.100000", "1 volume")])
-    assert "set the data-root to /srv/docker" in refusals(compute(BOTH, host))[0]
+    assert "or the data-root to /srv/docker" in refusals(compute(BOTH, host))[0]
 
 
 def test_another_data_root_without_data_may_be_left():
@@ -346,7 +346,6 @@ def test_loop_images_must_fit_and_leave_room():
     "image, word",
     [
         (Image(f"{LOOP}/overlay2.img", 2 * GIB, "ext4", "u"), "keep fstype ext4"),
-        (Image(f"{LOOP}/overlay2.img", 1 * GIB, "xfs", "u"), "growing"),
         (Image(f"{LOOP}/overlay2.img", 3 * GIB, "xfs", "u"), "shrinking"),
         (Image(f"{LOOP}/overlay2.img", 2 * GIB, blank=False), "no filesystem"),
     ],
@@ -385,3 +384,55 @@ def test_partitions_never_overlap_and_never_leave_the_disk(sizes, disk_mib):
     assert spans[-1][1] <= disk_mib - 1
     assert all(end - start >= 300 for start, end in spans)
     assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:]))
+
+
+def moving(entries, host, movable, **more):
+    parsed, problems = layout.parse(entries, "/dev/sdb", LOOP, "xfs")
+    assert problems == []
+    return plan.compute(parsed, host, "/var/lib/docker", more.get("mapping"), movable=movable)
+
+
+IN_USE = [StoredData("/var/lib/docker", "2 containers")]
+PLAIN = {"/var/lib/docker/overlay2": ("aa", "l"), "/var/lib/docker/volumes": ("v",)}
+
+
+def test_directories_in_use_are_moved_before_their_filesystems_take_their_place():
+    result = moving(BOTH, host_with(data=IN_USE, bare=PLAIN), plan.Movable("/var/lib/docker"))
+    assert result.problems == ()
+    assert [target.moves for target in result.targets] == [True, True]
+    assert actions(result)[-6:] == ["move", "fstab", "mount", "move", "fstab", "mount"]
+    assert result.sizes["/var/lib/docker/overlay2"] == int(4 * GIB * 0.96)
+
+
+def test_without_leave_the_same_host_is_refused():
+    assert any("docker_storage_existing_data" in text for text in refusals(moving(BOTH, host_with(data=IN_USE, bare=PLAIN), None)))
+
+
+def test_filesystems_of_another_root_are_made_beside_the_one_in_use():
+    result = moving(BOTH, host_with(data=IN_USE), plan.Movable("/var/lib/docker"), mapping=MAPPING)
+    assert result.problems == ()
+    assert not any(target.moves for target in result.targets)
+
+
+def test_what_lies_in_the_new_root_is_not_replaced_unless_an_unfinished_move_put_it_there():
+    host = host_with(data=[*IN_USE, StoredData(ROOT, "1 volume")])
+    assert "docker_storage_old_data" in refusals(moving(BOTH, host, plan.Movable("/var/lib/docker"), mapping=MAPPING))[0]
+    assert moving(BOTH, host, plan.Movable("/var/lib/docker", ROOT), mapping=MAPPING).problems == ()
+
+
+def test_the_same_filesystem_is_not_asked_to_be_in_two_places():
+    host = host_with(made(used_by=USED), mounts=MOUNTED, fstab=IN_FSTAB, data=[StoredData(ROOT, "1 volume")], guarded=[f"{ROOT}/overlay2"])
+    found = refusals(moving(BOTH, host, plan.Movable(ROOT)))
+    assert any("give the new place another disk" in text for text in found)
+    assert not any("is guarded" in text for text in found)
+
+
+def test_a_filesystem_over_the_root_in_use_and_other_ids_take_two_runs():
+    found = refusals(moving([{"name": "data-root"}], host_with(data=IN_USE), plan.Movable("/var/lib/docker"), mapping=MAPPING))
+    assert any("in a second run" in text for text in found)
+
+
+def test_containerds_own_data_is_not_moved():
+    host = host_with(data=[*IN_USE, StoredData("/var/lib/containerd", "containerd's images", True)], bare=PLAIN)
+    found = refusals(moving([*BOTH[:1], {"name": "containerd"}], host, plan.Movable("/var/lib/docker")))
+    assert any("leave containerd out" in text for text in found)

@@ -58,6 +58,12 @@ def _name(task):
     return task.get_name() if isinstance(task, IncludeRole) else task.get_name(include_role_fqcn=False)
 
 
+def said(values):
+    """Return why a task failed; in a loop the reasons of all items."""
+    items = [item for item in values.get("results") or () if item.get("failed")]
+    return "\n".join(str(one.get("msg", "")) for one in items or [values])
+
+
 def record_remote_calls(path):
     """Wrap the two ways to a host; workers are forked later and inherit the wrapping."""
     execute_module = ActionBase._execute_module
@@ -135,6 +141,8 @@ class CallbackModule(CallbackBase):
             "unreachable": unreachable,
             "ignored": ignored,
             "items": len(values["results"]) if task.loop is not None and "results" in values else None,
+            "said": said(values) if failed or unreachable else "",
+            "warned": [str(warning) for warning in values.get("warnings") or ()],
         })
 
     def v2_runner_on_ok(self, result):
