@@ -12,7 +12,7 @@ help:
 	@echo "make test       lint, unit, sanity, browser and molecule"
 	@echo "make browser    the report in a real browser"
 	@echo "make molecule   the scenarios of make test; SCENARIO=name for one, COMMAND=converge to keep its hosts"
-	@echo "make vm         the one of them that runs in a virtual machine"
+	@echo "make vm         the scenario that runs in a virtual machine"
 	@echo "make bench      measurements"
 	@echo "make docs       pages of docs/ that are written from the collection's data"
 	@echo "make build      the collection's archive, in build/"

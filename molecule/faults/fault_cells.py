@@ -19,11 +19,11 @@ SETUP = """
 docker import --change 'CMD ["true"]' /usr/share/bulkhead-lab/busybox.tar lab/busybox >/dev/null
 docker inspect lab-kept >/dev/null 2>&1 || docker run --name lab-kept --volume lab-kept:/data lab/busybox sh -c \
     'echo kept >/data/file; mkdir /data/deep; head -c 300000 /dev/urandom >/data/deep/random; chown 65534 /data/deep; echo layer >/layer'
-mkdir -p /root/faults/saved
+mkdir -p /opt/faults/saved
 ROOT=$(docker info --format '{{.DockerRootDir}}')
 device() { findmnt --noheadings --nofsroot --output SOURCE --mountpoint "$1" | tail -n 1; }
 uuid() { blkid --probe --match-tag UUID --output value "$1"; }
-cat >/root/faults/env <<END
+cat >/opt/faults/env <<END
 ROOT=$ROOT
 V=$ROOT/volumes
 O=$ROOT/overlay2
@@ -34,9 +34,9 @@ END
 sync
 """
 KEEP = """
-rm -rf /root/faults/saved
-mkdir -p /root/faults/saved
-cd / && tar --create --file /root/faults/saved/files.tar etc/docker etc/subuid etc/subgid etc/fstab etc/passwd etc/group etc/default/docker \
+rm -rf /opt/faults/saved
+mkdir -p /opt/faults/saved
+cd / && tar --create --file /opt/faults/saved/files.tar etc/docker etc/subuid etc/subgid etc/fstab etc/passwd etc/group etc/default/docker \
     etc/systemd/system/docker.service.d etc/systemd/system/containerd.service.d etc/systemd/system/containers.slice usr/local/lib/bulkhead \
     var/lib/bulkhead/manifest.json var/lib/bulkhead/daemon.json var/lib/dpkg/status
 """
@@ -49,7 +49,7 @@ rm -f /etc/systemd/system/*.d/99-lab.conf
 umount /etc/docker /var/lib/bulkhead /etc 2>/dev/null || :
 for place in $V $O; do umount --lazy $place 2>/dev/null || :; done
 rm -f /etc/.lab-* /var/lib/dpkg/updates/0000
-cd / && tar --extract --same-owner --unlink-first --file /root/faults/saved/files.tar
+cd / && tar --extract --same-owner --unlink-first --file /opt/faults/saved/files.tar
 systemctl unmask docker.service docker.socket containerd.service
 systemctl daemon-reload
 systemctl reset-failed
@@ -462,7 +462,7 @@ FAULTS: dict[str, Fault] = {
             MEND: Ends(REFUSED, "/etc/subuid"),
         },
         corrupt("/etc/subuid", "binary"),
-        "cd / && tar -xf /root/faults/saved/files.tar etc/subuid\n",
+        "cd / && tar -xf /opt/faults/saved/files.tar etc/subuid\n",
     ),
     "subgid truncated": Fault({CHECK: Ends(REFUSED, "subgid"), MEND: Ends(HEALED)}, corrupt("/etc/subgid", "truncated")),
     **{
@@ -479,7 +479,7 @@ FAULTS: dict[str, Fault] = {
     "fstab binary": Fault(
         {CHECK: Ends(REFUSED, "fstab"), MEND: Ends(REFUSED, "/etc/fstab")},
         corrupt("/etc/fstab", "binary"),
-        "cd / && tar -xf /root/faults/saved/files.tar etc/fstab\n",
+        "cd / && tar -xf /opt/faults/saved/files.tar etc/fstab\n",
     ),
     **{
         f"seccomp profile {how}": Fault(

@@ -7,6 +7,7 @@ PRIVATE to the collection: no stability is promised to other users.
 
 from __future__ import annotations
 
+import abc
 import os
 import typing as t
 
@@ -57,17 +58,17 @@ class ReportAction(ActionBase):
     own_spec: Json
     writers: t.Mapping[str, t.Any]
 
+    @abc.abstractmethod
     def build(self, options: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> Json:
         """Return the document of the fleet."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def parts(self, options: t.Mapping[str, t.Any], fleet: Json) -> t.Iterator[Part]:
         """Return what gets files of its own besides the fleet."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def summary(self, fleet: Json) -> str:
         """Return what a terminal shows of the fleet."""
-        raise NotImplementedError
 
     def run(self, tmp: t.Any = None, task_vars: Json | None = None) -> Json:
         """Write the reports and return where they are."""

@@ -80,7 +80,7 @@ class Driver:
 
     def on(self, host: str, script: str, check: bool = True, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         disk, spare = self.disks[host]
-        prelude = f"set -a\nDISK={disk}\nSPARE={spare}\n[ ! -e /root/faults/env ] || . /root/faults/env\nset +e\n"
+        prelude = f"set -a\nDISK={disk}\nSPARE={spare}\n[ ! -e /opt/faults/env ] || . /opt/faults/env\nset +e\n"
         return self.lab.on(host, prelude + ("set -e\n" if check else "") + script, check, timeout)
 
     def each(self, hosts: t.Collection[str], work: t.Callable[[str], t.Any]) -> dict[str, t.Any]:
@@ -276,7 +276,7 @@ class Driver:
         subprocess.run(["docker", "exec", "--interactive", PREFIX + host, "python3", "-", "note"], input=program, text=True, check=True)
 
     def later(self, tries: list[Try]) -> None:
-        unready = [host for host in HOSTS if self.lab.on(host, "test -e /root/faults/places.json", check=False).returncode]
+        unready = [host for host in HOSTS if self.lab.on(host, "test -e /opt/faults/places.json", check=False).returncode]
         self.each(unready, lambda host: self.on(host, SETUP))
         self.each(unready, self._remember)
         self.mend(HOSTS)

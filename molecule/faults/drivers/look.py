@@ -16,7 +16,7 @@ import sys
 import typing as t
 
 DATA_ROOT = "/var/lib/docker"
-PLACES = pathlib.Path("/root/faults/places.json")
+PLACES = pathlib.Path("/opt/faults/places.json")
 ROOT_OF_RANGE = re.compile(r"\d+\.\d+")
 #: What Docker makes in a root that it uses.
 OF_A_ROOT = {"buildkit", "containers", "image", "network", "overlay2", "volumes"}

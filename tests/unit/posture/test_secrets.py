@@ -406,3 +406,10 @@ def test_redaction_is_the_same_the_second_time(text):
 )
 def test_passwords_of_clients(words, found):
     assert secrets.argument_secrets(secrets.arguments(words)) == found
+
+
+@pytest.mark.parametrize("key", ["MaskedPaths", "ReadonlyPaths"])
+def test_lists_that_all_containers_have_alike_are_redacted_as_well(key):
+    found = secrets.container({"HostConfig": {key: ["/proc/keys", "https://user:hunter2hunter2@example.com/x"]}})
+    assert found["HostConfig"][key][0] == "/proc/keys"
+    assert "hunter2" not in str(found)
