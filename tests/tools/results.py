@@ -10,6 +10,8 @@ import re
 from shell import log_path, say, show_tail
 
 PYTEST_COUNT = re.compile(r"\b(\d+) (passed|failed|errors?)\b")
+PYTEST_FAILURE = re.compile(r"^[│ ]*((?:FAILED|ERROR) \S+::.*?)[│ ]*$", re.MULTILINE)
+NAMED_FAILURES = 20
 
 
 @dataclasses.dataclass
@@ -33,12 +35,14 @@ class Result:
 class Report:
     results: list[Result] = dataclasses.field(default_factory=list)
     not_run: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    failed_tests: list[str] = dataclasses.field(default_factory=list)
 
     def add(self, result: Result, log: str, failure: str | None = None) -> None:
         """Report a result; failure is the text in the log after which only cleaning up follows."""
         self.results.append(result)
         if not result.ok:
             show_tail(log, before=failure)
+            self.failed_tests += pytest_failures(log)
         verdict = "ok" if result.ok else "FAILED"
         note = f", {result.note}" if result.note else ""
         where = "" if result.ok else f", see {log_path(log)}"
@@ -52,12 +56,22 @@ class Report:
         strict = os.environ.get("CI", "").lower() in ("1", "true")
         for what, reason in self.not_run:
             say(f"not run here: {what}: {reason}")
+        # The tail of a log may be cut off before the test's name, and who reads only the end still wants to know it.
+        for line in self.failed_tests[:NAMED_FAILURES]:
+            say(line)
+        if len(self.failed_tests) > NAMED_FAILURES:
+            say(f"and {len(self.failed_tests) - NAMED_FAILURES} more")
         passed = sum(result.passed for result in self.results)
         failed = sum(result.failed for result in self.results) + (len(self.not_run) if strict else 0)
         if self.not_run and strict:
             say("With CI=true each check that did not run counts as failed.")
         say(f"{passed} passed, {failed} failed")
         return 1 if failed or not passed else 0
+
+
+def pytest_failures(log: str) -> list[str]:
+    """The tests that a log's summaries call failed, each with pytest's reason."""
+    return PYTEST_FAILURE.findall(log_path(log).read_text(encoding="utf-8", errors="replace"))
 
 
 def pytest_counts(log: str) -> tuple[int, int, str]:

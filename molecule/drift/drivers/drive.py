@@ -145,6 +145,16 @@ def _standing(lab: Lab, host: str) -> str:
 
 
 KILLS = int(os.environ.get("DRIFT_KILLS", "4"))
+# With pipelining a module is a Python that reads its program from the standard input: an interpreter without an argument.
+KILL_MODULE = r"""
+for turn in $(seq 1 100); do
+    if pkill --signal KILL --full '^([^ ]*/)?python3(\.[0-9]+)?$'; then
+        echo hit
+        break
+    fi
+    sleep 0.1
+done
+"""
 KILLED_DEEDS = ("daemon.json edited", "guard removed", "fstab line gone", "hold removed", "seccomp profile deleted", "subuid line changed")
 
 
@@ -164,18 +174,17 @@ def kills(lab: Lab) -> Json:
         while process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         ended = process.poll() is not None
+        hit = []
         if remote:
-            for host in HOSTS:
-                # With pipelining a module is Python that reads its program from the standard input, and has no argument.
-                lab.on(host, "pkill --signal KILL --exact --full /usr/bin/python3 || :")
+            hit = [host for host in HOSTS if "hit" in lab.on(host, KILL_MODULE).stdout]
             process.wait(timeout=560)
         elif not ended:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         second = lab.play(PLAYBOOK, HOSTS, docker_drift_mend="all")
         third = lab.play(PLAYBOOK, HOSTS)
-        told.append({"remote": remote, "moment": moment, "ended": ended, "second": second, "third": third})
-        print(f"kill {number} after {moment:.1f} s ({'module' if remote else 'connection'}): {second['status']} {third['status']}", flush=True)
+        told.append({"remote": remote, "moment": moment, "ended": ended, "hit": hit, "second": second, "third": third})
+        print(f"kill {number} after {moment:.1f} s ({f'module on {hit}' if remote else 'connection'}): {second['status']} {third['status']}", flush=True)
     return {"seed": seed, "kills": told}
 
 

@@ -43,5 +43,9 @@ def test_the_run_after_a_killed_one_mends_the_host(killed, name):
     assert killed["third"]["hosts"][name]["verdict"] == "clean", killed["third"]["hosts"][name]["differences"]
 
 
-def test_some_runs_were_killed_in_the_middle(story):
-    assert not all(entry["ended"] for entry in story("kills")["kills"])
+def test_some_connections_were_lost_in_the_middle(story):
+    assert any(not entry["ended"] for entry in story("kills")["kills"] if not entry["remote"])
+
+
+def test_some_modules_were_killed(story):
+    assert any(entry["hit"] for entry in story("kills")["kills"] if entry["remote"])
