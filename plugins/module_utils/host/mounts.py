@@ -93,8 +93,8 @@ def drop_fstab_line(path: str) -> None:
 
 def _fstab_without(path: str) -> list[str]:
     kept = []
-    for line in (files.read_text(FSTAB) or "").splitlines():
-        fields = line.split()
+    for line in text_lines.lines_of(files.read_text(FSTAB) or ""):
+        fields = text_lines.fields_of(line)
         if len(fields) < 2 or fields[0].startswith("#") or unescaped(fields[1]) != path:
             kept.append(line)
     return kept

@@ -37,6 +37,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     files,
     manifest_file,
     mounts,
+    move_file,
     package_removal,
     set_aside,
     storage,
@@ -49,7 +50,9 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.storage import gua
 
 _READING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Notes that are worth nothing without the roles, and what they brought along.
-_NOTES = re.compile(r"(?:daemon|log-defaults)(?:-[^/]+)?\.(?:json|lock)|(?:storage-claims|restart-due)\.json|packages(?:-before)?|pull")
+_NOTES = re.compile(
+    r"(?:daemon|log-defaults)(?:-[^/]+)?\.(?:json|lock)|(?:storage-claims|restart-due)\.json|packages(?:-before)?|pull|move\.lock|move-hashes"
+)
 #: Directories that are somebody's as soon as anything lies in them.
 _SOMEBODYS = ("set-aside", "loop")
 _SHIM = "containerd-shim"
@@ -77,7 +80,7 @@ def make(wanted: Wanted) -> Work:
     """Look at the host and decide; nothing is changed.
 
     Raises:
-        UninstallError: there is no manifest that can be believed.
+        UninstallError: there is no manifest that can be believed, or the data are on their way to another place.
         commands.CommandError, files.FileError: the host cannot be looked at.
     """
     found = manifest_file.read()
@@ -88,6 +91,12 @@ def make(wanted: Wanted) -> Work:
             live.EXPOSED: "whoever wrote it would choose what is removed; look at it, make it root's own (mode 0600), and run provision",
         }.get(found.name, "so nobody knows what to remove; run provision, which writes it anew, and run this again")
         raise UninstallError(f"{manifest.PATH} {found.problem}; {help_}")
+    move = move_file.read()
+    if move is not None and move.unfinished:
+        raise UninstallError(
+            f"{move_file.PATH} says that Docker's data are being moved from {move.move.before.path} to {move.move.after.path} (phase {move.phase}); "
+            "run provision as it was run then, which finishes the move, and run this again"
+        )
     items = {thing: state for section in found.manifest.sections.values() for thing, state in section.items.items()}
     names = [split(thing) for thing in items]
     eyes = drift_look.Eyes(
@@ -144,7 +153,7 @@ def _host(before: Manifest, seen: t.Mapping[str, t.Any], wanted: Wanted) -> Host
         mounted=tuple(path for path in there if path not in ours and path not in places),
         dependents=along.dependents,
         orphans=along.orphans,
-        files=tuple(name for name in notes if _NOTES.fullmatch(name)),
+        files=tuple(name for name in notes if _is_note(name)),
         set_aside=tuple(name for name in notes if _is_somebodys(name)),
         exposed=tuple(split(thing)[1] for thing in seen if split(thing)[0] == "file" and set_aside.open_to_others(split(thing)[1])),
         guards=(guard.PROGRAM, *drift_items.OUR_DROP_INS),
@@ -199,8 +208,16 @@ def _of_docker(path: str, name: str) -> bool:
     return storage.belongs("containerd" if path == uninstall.CONTAINERD_ROOT else "data-root", name)
 
 
+def _is_note(name: str) -> bool:
+    if name == os.path.basename(move_file.PATH):
+        # It is all that names the old tree, as long as there is one.
+        move = move_file.read()
+        return move is None or not any(map(os.path.lexists, move.old))
+    return bool(_NOTES.fullmatch(name))
+
+
 def _is_somebodys(name: str) -> bool:
-    if name == os.path.basename(manifest.PATH) or _NOTES.fullmatch(name):
+    if name == os.path.basename(manifest.PATH) or _is_note(name):
         return False
     return name not in _SOMEBODYS or bool(_names(f"{uninstall.STATE_DIRECTORY}/{name}"))
 

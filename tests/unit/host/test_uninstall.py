@@ -1,0 +1,78 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""What takes things off a host: lines of files that others own too, and nothing while the data are on their way."""
+
+from __future__ import annotations
+
+import dataclasses
+import pwd
+
+import pytest
+from ansible_collections.bulkhead.docker.plugins.module_utils.drift.manifest import Manifest
+from ansible_collections.bulkhead.docker.plugins.module_utils.drift.uninstall import Step, Wanted
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    manifest_file,
+    mounts,
+    move_file,
+    subid_files,
+    uninstall,
+)
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move_journal
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Move, Root
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move_journal import Journal
+
+JOURNAL = Journal(move_journal.DONE, Move(Root("/var/lib/docker", "/var/lib/docker"), Root("/srv/docker", "/srv/docker")))
+
+
+@pytest.fixture
+def noted(monkeypatch):
+    def note(**changed):
+        monkeypatch.setattr(move_file, "read", lambda: dataclasses.replace(JOURNAL, **changed))
+
+    return note
+
+
+@pytest.mark.parametrize("phase", [phase for phase in move_journal.PHASES if phase not in (move_journal.DONE, move_journal.REMOVED)])
+def test_nothing_is_planned_while_the_data_move(monkeypatch, noted, phase):
+    noted(phase=phase)
+    monkeypatch.setattr(manifest_file, "read", lambda: manifest_file.Found(Manifest("m", {})))
+    with pytest.raises(uninstall.UninstallError, match=rf"from /var/lib/docker to /srv/docker \(phase {phase}\); run provision"):
+        uninstall.make(Wanted())
+
+
+def test_the_journal_stays_as_long_as_the_old_tree(tmp_path, noted):
+    old = tmp_path / "docker.old"
+    noted(old=(str(old),))
+    assert uninstall._is_note("move.json")
+    old.mkdir()
+    assert not uninstall._is_note("move.json")
+    assert uninstall._is_somebodys("move.json")
+
+
+@pytest.mark.parametrize("name", ["move.lock", "move-hashes", "daemon.json", "storage-claims.json"])
+def test_notes_of_the_roles_are_nobodys(name):
+    assert uninstall._is_note(name)
+    assert not uninstall._is_somebodys(name)
+
+
+FSTAB = "# our disks\nUUID=1 / ext4 defaults 0 1\nUUID=2\t/var/lib/docker   xfs nodev 0 0\nUUID=3 /srv xfs nodev 0 0 # /var/lib/docker"
+
+
+def test_one_line_of_fstab_goes_and_all_others_stay_as_they_are(tmp_path, monkeypatch):
+    fstab = tmp_path / "fstab"
+    fstab.write_text(FSTAB, encoding="utf-8")
+    fstab.chmod(0o640)
+    monkeypatch.setattr(mounts, "FSTAB", str(fstab))
+    uninstall._fstab(Step("fstab", "/var/lib/docker", "", {"line": "UUID=2 /var/lib/docker xfs nodev 0 0"}))
+    assert fstab.read_text(encoding="utf-8") == FSTAB.replace("UUID=2\t/var/lib/docker   xfs nodev 0 0\n", "") + "\n"
+    assert fstab.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("name", ["nobody", str(pwd.getpwnam("nobody").pw_uid)])
+def test_ranges_of_one_account_go_by_name_and_by_number(tmp_path, monkeypatch, name):
+    for path, attribute in (("subuid", "SUBUID"), ("subgid", "SUBGID")):
+        (tmp_path / path).write_text(f"others:1:2\n{name}:100000:65536\n# {name}:100000:65536\n{name}:1:2", encoding="utf-8")
+        monkeypatch.setattr(subid_files, attribute, str(tmp_path / path))
+    uninstall._ranges(Step("ranges", "nobody", "", {"uid": ["100000:65536"], "gid": ["1:2"]}))
+    assert (tmp_path / "subuid").read_text(encoding="utf-8") == f"others:1:2\n# {name}:100000:65536\n{name}:1:2\n"
+    assert (tmp_path / "subgid").read_text(encoding="utf-8") == f"others:1:2\n{name}:100000:65536\n# {name}:100000:65536\n"
