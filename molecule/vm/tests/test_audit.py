@@ -11,9 +11,9 @@ import pytest
 @pytest.fixture(scope="module")
 def report(ansible, tmp_path_factory):
     directory = tmp_path_factory.mktemp("audit")
-    status, said = ansible.play("bulkhead.docker.audit", docker_audit_directory=str(directory), docker_audit_formats=["json"], docker_audit_fail_on="critical")
+    status, said = ansible.play("bulkhead.docker.audit", docker_audit_directory=str(directory), docker_audit_formats=["json"], docker_audit_fail_on="never")
     assert status == 0, said
-    return json.loads(next(directory.glob("**/*.json")).read_text(encoding="utf-8"))["hosts"][0]
+    return json.loads((directory / "audit.json").read_text(encoding="utf-8"))["reports"][0]
 
 
 def test_nearly_everything_could_be_judged(report):
