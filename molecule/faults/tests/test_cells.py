@@ -22,7 +22,7 @@ def seen():
     return {(told["fault"], told["phase"]): told for told in map(json.loads, lines)}
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.fault} / {cell.phase}")
+@pytest.mark.parametrize("cell", [pytest.param(cell, marks=pytest.mark.cell(cell), id=f"{cell.fault} / {cell.phase}") for cell in CELLS])
 def test_it_ended_as_the_page_says(cell, seen):
     told = seen.get((cell.fault, cell.phase))
     assert told is not None, "the driver has not tried it"

@@ -6,12 +6,15 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import typing as t
 
 import pytest
+from fault_marks import pytest_configure, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401
 from lab_docker import for_test
 from vm import Machine
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 EPHEMERAL = pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 NAME = "vm"
 ROOT = "/var/lib/docker/100000.100000"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from fault_cells import NO_PROFILE
 
 PROFILES = {"bulkhead-default": {"class": "everyday"}, "bulkhead-job": {"class": "job"}}
 # The filter of system calls and the capabilities would forbid it first.
@@ -49,6 +50,7 @@ def test_profiles_of_the_role_are_enforced(host, docker, loaded):
     assert "ermission denied" in confined.stderr, confined
 
 
+@pytest.mark.cell(NO_PROFILE)
 def test_a_container_does_not_start_without_its_profile_and_the_next_run_loads_it(host, docker, loaded, ansible):
     host.check_output("printf bulkhead-job > /sys/kernel/security/apparmor/.remove")
     tried = docker.attempt("run", "--rm", "--security-opt", "apparmor=bulkhead-job", "lab/busybox", "true")

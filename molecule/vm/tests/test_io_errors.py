@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from fault_cells import IO_ERRORS
 from lab_docker import Docker
 
 # The filesystem of the volumes on a device that can be told to fail, below the same mount point.
@@ -74,12 +75,14 @@ def test_the_engine_and_a_neighbour_go_on(day):
     assert day["serving"] == 0
 
 
+@pytest.mark.cell(IO_ERRORS)
 def test_docker_does_not_start_on_a_disk_that_cannot_be_read(day):
     assert day["start"].rc != 0
     assert "mount-guard" in day["journal"] or "Dependency failed" in day["start"].stderr, day["journal"]
     assert day["bare"] in ("", "mounted")
 
 
+@pytest.mark.cell(IO_ERRORS)
 def test_nothing_is_lost_when_the_disk_is_whole_again(day):
     assert day["after"] == "kept"
     assert day["root before"] == day["root after"]

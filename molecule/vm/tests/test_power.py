@@ -10,6 +10,7 @@ import time
 
 import pytest
 from conftest import daemon_settings
+from fault_cells import COPIED, CUT_AMID_CHANGE, MISSING, SWAPPED, SWAPPED_RUN
 from lab_docker import Docker
 
 CONFIG = "/etc/docker/daemon.json"
@@ -111,26 +112,31 @@ def assert_bare(seen):
     assert seen["touched"] == "no"
 
 
+@pytest.mark.cell(CUT_AMID_CHANGE)
 def test_the_plug_was_pulled_amid_the_daemons_transaction(day):
     assert day["amid"]
 
 
+@pytest.mark.cell(MISSING)
 def test_without_its_disk_docker_stays_down_and_nothing_is_written_below_the_mount_points(day):
     assert_closed(day["missing"])
     assert_bare(day["missing"])
 
 
+@pytest.mark.cell(SWAPPED)
 def test_with_another_disk_in_its_place_docker_stays_down(day):
     assert_closed(day["swapped"])
     assert_bare(day["swapped"])
 
 
+@pytest.mark.cell(SWAPPED_RUN)
 def test_another_disk_is_refused_and_left_alone(day):
     assert day["swapped run"]["status"] != 0
     assert "/etc/fstab" in day["swapped run"]["said"], day["swapped run"]["said"]
     assert len(day["swapped partitions"]) == 1, day["swapped partitions"]
 
 
+@pytest.mark.cell(COPIED)
 def test_with_a_copy_of_its_disk_docker_stays_down_and_says_why(day):
     assert_closed(day["copied"])
     assert "remove the copy or give it another UUID" in day["copied"]["journal"]
@@ -142,6 +148,7 @@ def test_afterwards_the_filesystems_and_the_containers_are_back(day):
     assert day["running"]
 
 
+@pytest.mark.cell(CUT_AMID_CHANGE)
 def test_no_byte_that_was_on_the_disk_is_lost(day):
     before, after = day["hash"]
     assert before == after != ""
@@ -149,6 +156,7 @@ def test_no_byte_that_was_on_the_disk_is_lost(day):
     assert numbers[: day["told"]] == list(range(1, day["told"] + 1))
 
 
+@pytest.mark.cell(CUT_AMID_CHANGE)
 def test_the_daemon_ran_with_a_whole_configuration_and_the_next_run_set_it_right(day):
     own = day["own"]
     assert day["config"] in (own, {**own, "default-shm-size": "32M"})

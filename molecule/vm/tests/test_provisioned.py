@@ -6,12 +6,15 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from conftest import EPHEMERAL
+from fault_cells import CUT_AMID_FILESYSTEMS
 from lab_runs import changed_tasks, last
 
 PLACES = ("overlay2", "volumes")
 
 
+@pytest.mark.cell(CUT_AMID_FILESYSTEMS)
 def test_the_run_before_was_cut_amid_the_filesystems():
     left = json.loads((EPHEMERAL / "interrupted.json").read_text(encoding="utf-8"))
     assert left["ended"] is None, "the run had ended before the plug was pulled"
@@ -19,6 +22,7 @@ def test_the_run_before_was_cut_amid_the_filesystems():
     assert left["fstab"] == "0"
 
 
+@pytest.mark.cell(CUT_AMID_FILESYSTEMS)
 def test_the_next_run_finished_what_was_begun():
     roles = {task["role"] for task in changed_tasks(last("converge"))}
     assert any(role.endswith("docker_storage") for role in roles), roles
