@@ -14,7 +14,8 @@ from fault_marks import pytest_configure, pytest_runtest_makereport, pytest_sess
 from lab_docker import for_test
 from vm import Machine
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path += [str(HERE), str(HERE.parent)]
 EPHEMERAL = pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 NAME = "vm"
 ROOT = "/var/lib/docker/100000.100000"
