@@ -43,7 +43,8 @@ def test_the_engine_loads_its_profile_again_when_somebody_removed_it(host, docke
 def test_profiles_of_the_role_are_enforced(host, docker, loaded):
     assert not loaded.get("failed"), loaded
     assert profile_of(docker, "--security-opt", "apparmor=bulkhead-job") == "bulkhead-job (enforce)"
-    listen = ("timeout", "1", "nc", "-l", "-p", "8080")
+    # In the background: the first process of a container is deaf to signals that it does not handle.
+    listen = ("sh", "-c", "nc -l -p 8080 & sleep 1; kill $!")
     free = docker.attempt("run", "--rm", "lab/busybox", *listen)
     confined = docker.attempt("run", "--rm", "--security-opt", "apparmor=bulkhead-job", "lab/busybox", *listen)
     assert "ermission denied" not in free.stderr, free.stderr
