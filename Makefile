@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each target sets up what it needs by itself; see docs/lab.md.
 # SCENARIO and COMMAND reach the tools through the environment, never through a command line.
-export SCENARIO COMMAND
+export SCENARIO COMMAND BENCH
 export PYTHONDONTWRITEBYTECODE = 1
 
 TARGETS := demo test lint unit sanity browser molecule vm bench docs build clean
@@ -13,7 +13,7 @@ help:
 	@echo "make browser    the report in a real browser"
 	@echo "make molecule   the scenarios of make test; SCENARIO=name for one, COMMAND=converge to keep its hosts"
 	@echo "make vm         the scenario that runs in a virtual machine"
-	@echo "make bench      measurements"
+	@echo "make bench      measurements; BENCH=name for one"
 	@echo "make docs       pages of docs/ that are written from the collection's data"
 	@echo "make build      the collection's archive, in build/"
 	@echo "make clean      removes everything that the other targets made"

@@ -63,8 +63,12 @@ def bench() -> int:
     core = envs.main_core()
     envs.ensure(core)
     scripts = sorted((ROOT / "tests" / "bench").glob("*.py"))
-    if not scripts:
-        raise ToolError("There is no benchmark: tests/bench/ has no program.")
+    chosen = os.environ.get("BENCH", "")
+    if chosen:
+        named = [script for script in scripts if script.stem == chosen]
+        if not named:
+            raise ToolError(f"There is no benchmark {chosen!r} in tests/bench/; there are {', '.join(script.stem for script in scripts)}.")
+        scripts = named
     with engine.running() as engine_env:
         env = {**envs.environment(core), **engine_env}
         checks.build_images(env, ("trixie",))
