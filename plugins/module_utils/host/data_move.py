@@ -634,12 +634,22 @@ def remove_old(host: Daemon) -> list[str]:
     """Remove what a finished move has left of the old tree, and return what was removed.
 
     Raises:
-        MoveError: the daemon uses it, or something is mounted in it.
+        MoveError: the daemon uses it, or does not use what it was moved to, or something is mounted in it.
     """
     journal = move_file.read()
-    if journal is None:
+    if journal is None or not removable(journal):
         return []
     now = root_now(host).path
+    try:
+        used = {now, control(host).root()} if host.unit().active else {now}
+    except EngineError as error:
+        raise MoveError(f"the old data is not removed, because the daemon does not say where it keeps its data now: {error}") from error
+    elsewhere = sorted(path for path in used if os.path.realpath(path) != os.path.realpath(journal.move.after.path))
+    if elsewhere:
+        raise MoveError(
+            f"what was moved {journal.move.describe()} is not removed there, because the daemon uses {elsewhere[0]}, so the old data may be "
+            f"what counts; let it use {journal.move.after.path} again, or remove what is not needed by hand"
+        )
     gone = []
     for path in removable(journal):
         if f"{now}/".startswith(f"{path}/"):

@@ -1,0 +1,207 @@
+# Copyright: The Bulkhead authors
+# SPDX-License-Identifier: Apache-2.0
+"""The order of a move, its way back and what it refuses, with a daemon and an engine that do not exist and directories that do."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+
+import pytest
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    commands,
+    data_move,
+    move_file,
+    systemd,
+    tree_copy,
+    tree_verify,
+)
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.engine_socket import EngineError
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move_journal
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Container, Inventory, Move, Place, Root
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move_journal import Journal
+
+WEB = Container("a" * 64, "web", "running")
+
+
+class Host:
+    """A daemon that does what it is told, and notes it."""
+
+    config_file = "/etc/docker/daemon.json"
+
+    def __init__(self, root, log):
+        self.root = root
+        self.active = True
+        self.starts = True
+        self.log = log
+
+    def read_files(self):
+        return Files(json.dumps({"data-root": self.root}), None)
+
+    def unit(self):
+        return Unit(loaded=True, active=self.active, failing=False, pid=1 if self.active else 0)
+
+    def address(self):
+        return "unix:///run/docker.sock"
+
+    def start(self, timeout):
+        self.log.append("start")
+        self.active = self.starts
+        return self.starts
+
+    def stop(self, *units, **named):
+        self.log.append("stop")
+        self.active = False
+
+    def journal_reason(self, cursor=""):
+        return "no reason"
+
+    def disconnect(self):
+        return None
+
+    def wait(self, seconds):
+        return None
+
+    def watch(self, rescue):
+        return contextlib.nullcontext()
+
+
+class Engine:
+    """What answers as long as the daemon is up."""
+
+    def __init__(self, host):
+        self.host = host
+        self.held = Inventory(containers=(WEB,), images=("sha256:1",))
+        self.refuses = {}
+        self.blind = {}
+
+    def root(self):
+        if not self.host.active:
+            raise EngineError("nobody answers")
+        return self.host.root
+
+    def inventory(self):
+        self.root()
+        return self.held
+
+    def running(self):
+        return {found.identifier for found in self.held.containers if found.running}
+
+    def _set(self, identifier, status):
+        self.held = dataclasses.replace(
+            self.held,
+            containers=tuple(dataclasses.replace(found, status=status) if found.identifier == identifier else found for found in self.held.containers),
+        )
+
+    def stop_all(self, containers):
+        for found in containers:
+            self._set(found.identifier, "exited")
+        return {}
+
+    def start(self, identifier):
+        if identifier not in self.refuses:
+            self._set(identifier, "running")
+        return self.refuses.get(identifier, "")
+
+
+class Lab:
+    """A host with a root, the journal in memory, and what was done in order."""
+
+    def __init__(self, tmp_path, monkeypatch):
+        self.log = []
+        self.old, self.new = str(tmp_path / "old"), str(tmp_path / "new")
+        self.host = Host(self.old, self.log)
+        self.engine = Engine(self.host)
+        self.journal = None
+        self.mounted = []
+        for name in ("image", "overlay2", "volumes", "containers"):
+            (tmp_path / "old" / name).mkdir(parents=True)
+        for name in ("STAGING", "NOTES", "PASSING_HOLD", "LASTING_HOLD", "LOCK_FILE"):
+            monkeypatch.setattr(data_move, name, str(tmp_path / "state" / name.lower()))
+        (tmp_path / "state").mkdir()
+        monkeypatch.setattr(data_move, "control", lambda host: self.engine)
+        monkeypatch.setattr(move_file, "read", lambda: self.journal)
+        monkeypatch.setattr(move_file, "write", self.write)
+        monkeypatch.setattr(systemd, "stop", self.host.stop)
+        monkeypatch.setattr(systemd, "daemon_reload", lambda: None)
+        monkeypatch.setattr(data_move.mounts, "mountinfo", lambda: self.mounted)
+        monkeypatch.setattr(data_move.mounts, "fstab", lambda: [])
+        monkeypatch.setattr(tree_copy, "copy", lambda source, target, *more: self.log.append(f"copy {os.path.relpath(source, tmp_path)}"))
+        monkeypatch.setattr(tree_verify, "verify", lambda *more: [])
+        monkeypatch.setattr(commands, "run", self.run)
+        self.busy = False
+
+    def write(self, journal):
+        self.journal = journal
+
+    def run(self, arguments, **named):
+        self.log.append(arguments[0])
+        if arguments[0] == "umount" and self.busy:
+            raise commands.CommandError("umount: target is busy")
+        if arguments[0] == "umount":
+            self.mounted = [mount for mount in self.mounted if mount.target != arguments[-1]]
+        if arguments[0] == "mount":
+            self.mounted = [*self.mounted, mounted(arguments[-1])]
+        return commands.CommandResult(0, "", "")
+
+    def to_another_root(self, phase=move_journal.COPYING, **values):
+        return Journal(phase, Move(Root(self.old, self.old), Root(self.new, self.new)), **values)
+
+    def within(self, phase=move_journal.COPYING, **values):
+        root = Root(self.old, self.old)
+        return Journal(phase, Move(root, root, (Place("volumes", f"{self.old}/volumes", "/dev/sdb1", "xfs", ("noatime",)),)), **values)
+
+    def mover(self, journal):
+        return data_move.Mover(self.host, journal)
+
+
+def mounted(target, source="/dev/sdb1"):
+    return data_move.mounts.MountInfo(number="8:17", root="/", target=target, options=(), fstype="xfs", source=source)
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    return Lab(tmp_path, monkeypatch)
+
+
+# The old data -----------------------------------------------------------------------------------------------------------
+
+
+def finished(lab):
+    lab.journal = lab.to_another_root(move_journal.DONE, old=(f"{lab.old}/overlay2", f"{lab.old}/volumes"))
+    lab.host.root = lab.new
+
+
+def test_old_data_is_removed_when_the_daemon_uses_the_new(lab):
+    finished(lab)
+    assert data_move.remove_old(lab.host) == [f"{lab.old}/overlay2", f"{lab.old}/volumes"]
+    assert sorted(os.listdir(lab.old)) == ["containers", "image"]
+    assert (lab.journal.phase, lab.journal.old) == ("removed", ())
+
+
+def test_data_that_the_daemon_uses_again_is_not_removed_as_old(lab):
+    finished(lab)
+    lab.host.root = lab.old
+    with pytest.raises(data_move.MoveError, match="because the daemon uses"):
+        data_move.remove_old(lab.host)
+    assert sorted(os.listdir(lab.old)) == ["containers", "image", "overlay2", "volumes"]
+
+
+def test_data_that_a_daemon_still_uses_whose_file_says_otherwise_is_not_removed_as_old(lab):
+    finished(lab)
+    lab.engine.root = lambda: lab.old
+    with pytest.raises(data_move.MoveError, match="because the daemon uses"):
+        data_move.remove_old(lab.host)
+    assert os.path.isdir(f"{lab.old}/volumes")
+
+
+@pytest.mark.parametrize("phase", [phase for phase in move_journal.PHASES if phase != "done"])
+def test_nothing_is_removed_while_a_move_is_not_finished(lab, phase):
+    lab.journal = lab.to_another_root(phase, old=(f"{lab.old}/volumes",))
+    lab.host.root = lab.new
+    assert data_move.remove_old(lab.host) == []
+    assert os.path.isdir(f"{lab.old}/volumes")
