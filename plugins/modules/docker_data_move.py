@@ -69,6 +69,8 @@ phase:
   sample: done
 """
 
+import contextlib
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import problems
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
@@ -94,7 +96,12 @@ def _described(host, moving):
 
 
 def _move(module, host, params):
-    """Carry the step out and return what was done and where the move stands then."""
+    """Carry the step out and return what was done and where the move stands then; alone, so that what is planned is what is there."""
+    with contextlib.nullcontext() if module.check_mode else data_move.alone():
+        return _move_alone(module, host, params)
+
+
+def _move_alone(module, host, params):
     request = storage_options.read(params)
     moving = move_plan.make(request)
     reasons = [*moving.storage.problems, *([] if moving.storage.problems or module.check_mode else moving.problems())]
@@ -108,8 +115,7 @@ def _move(module, host, params):
         if not moving.journal.move.changes_root:
             data_move.within_the_root(mover, host)
         elif not mover.new_counts():
-            with data_move.alone():
-                mover.copy()
+            mover.copy()
     for warning in mover.warnings:
         module.warn(warning)
     journal = move_file.read()

@@ -207,6 +207,7 @@ class Mover:
         self._immutable = immutable
         self._told = 0.0
         self._seen = tree_notes.HashNotes.load(NOTES)
+        self._staged: dict[str, str] = {}
         self.warnings: list[str] = []
 
     @property
@@ -222,6 +223,10 @@ class Mover:
         Raises:
             MoveError: something lies there that cannot be moved, or there is no room; the daemon was not touched.
         """
+        self.expect_the_old_root()
+        if self._journal.phase != move_journal.COPYING or self._journal.running or _held():
+            # A run was killed after it had stopped what ran, which may rest only for the last part.
+            self.back()
         held = inventory(self._host, self.move.before)
         found = moves.impossible(self.move, held)
         if found:
@@ -231,6 +236,19 @@ class Mover:
             self._note(phase=move_journal.COPYING, mounts=self._mounts_in_the_old_root())
         self._note()
         self._copy_all()
+
+    def expect_the_old_root(self) -> None:
+        """See that what would be copied is what counts.
+
+        Raises:
+            MoveError: the daemon's files name another root, which somebody has given it meanwhile.
+        """
+        now = root_now(self._host).path
+        if os.path.realpath(now) != os.path.realpath(self.move.before.path):
+            raise MoveError(
+                f"{self._host.config_file} has the daemon use {now}, but a move {self.move.describe()} has only begun ({move_file.PATH}) and would go on "
+                f"with what lies in {self.move.before.path}; let the daemon use that again, or move the note away if that data is given up"
+            )
 
     def settle(self) -> None:
         """Stop the daemon, copy what changed since, and compare everything.
@@ -320,22 +338,31 @@ class Mover:
 
     def back(self) -> str:
         """Let the daemon serve from the old place again, with all containers that ran; return that in words."""
+        where = f"The data is where it was, in {self.move.before.path}"
+        # From here on containers may write again, so what was compared is not known to be the same any more. What failed may have
+        # been a full disk, or somebody in the filesystem: neither may keep Docker down.
+        with contextlib.suppress(files.FileError):
+            self._note(phase=move_journal.COPYING, progress="interrupted; Docker runs from the old place")
         self.release()
-        self._unstage()
+        with contextlib.suppress(commands.CommandError):
+            self._unstage()
         # Whatever went wrong, the next run believes nothing of it.
         files.remove(NOTES)
-        with contextlib.suppress(commands.CommandError, MoveError):
+        try:
             self._mount_the_old_root()
+        except (commands.CommandError, files.FileError, MoveError) as error:
+            return f"{where}, but the daemon was not started, as it would not find all of it: {error}"
         if not self._host.unit().active and not self._host.start(_STARTING):
-            return f"The data is where it was, in {self.move.before.path}, but the daemon does not start there: {self._host.journal_reason()}"
+            return f"{where}, but the daemon does not start there: {self._host.journal_reason()}"
         engine = control(self._host)
         try:
             self._await(engine)
         except EngineError as error:
-            return f"The data is where it was, in {self.move.before.path}, but the daemon there does not answer: {error}"
+            return f"{where}, but the daemon there does not answer: {error}"
         failed = self._start_containers(engine)
         if not failed:
-            self._note(phase=move_journal.COPYING, running=(), progress="interrupted; Docker runs from the old place")
+            with contextlib.suppress(files.FileError):
+                self._note(running=())
         return f"Docker serves from {self.move.before.path} as before{', but ' + failed if failed else ''}"
 
     def rescue(self) -> None:
@@ -436,23 +463,32 @@ class Mover:
 
     def _stage(self) -> dict[str, str]:
         """Mount the filesystems aside and return where."""
-        found = {}
-        for place in self.move.places:
-            path = found[place.name] = f"{STAGING}/{place.name}"
-            if not mounts.is_mount_point(path):
-                files.ensure_directory(STAGING, 0o700)
-                files.ensure_directory(path, 0o700)
-                options = [option for option in place.options if option != "nofail" and not option.startswith("x-")]
-                commands.run(["mount", "-t", place.fstype, "-o", ",".join(options) or "defaults", "--", place.device, path], timeout=120)
-        return found
-
-    def _unstage(self) -> None:
         for place in self.move.places:
             path = f"{STAGING}/{place.name}"
-            if mounts.is_mount_point(path):
-                commands.run(["umount", "--", path], timeout=120)
+            if place.name in self._staged and mounts.is_mount_point(path):
+                continue
+            # What a run that was killed has left there need not be the device that is meant now.
+            self._unmount(path)
+            files.ensure_directory(STAGING, 0o700)
+            files.ensure_directory(path, 0o700)
+            options = [option for option in place.options if option != "nofail" and not option.startswith("x-")]
+            commands.run(["mount", "-t", place.fstype, "-o", ",".join(options) or "defaults", "--", place.device, path], timeout=120)
+            self._staged[place.name] = path
+            if not self._seen.same_root(path, os.stat(path)):
+                self._seen = tree_notes.HashNotes()
+        return dict(self._staged)
+
+    def _unstage(self) -> None:
+        self._staged = {}
+        for place in self.move.places:
+            path = f"{STAGING}/{place.name}"
+            self._unmount(path)
             with contextlib.suppress(FileNotFoundError):
                 os.rmdir(path)
+
+    def _unmount(self, path: str) -> None:
+        if mounts.is_mount_point(path):
+            commands.run(["umount", "--", path], timeout=120)
 
     # The daemon ----------------------------------------------------------------------------------------------------
 
@@ -461,7 +497,7 @@ class Mover:
         held = inventory(self._host, self.move.before)
         found = moves.impossible(self.move, held)
         if found:
-            raise Refused(found)
+            raise MoveError(" ".join(map(str, found)))
         running = [container for container in held.containers if container.running]
         there = {container.identifier for container in held.containers}
         noted = {container.identifier: container for container in [*self._journal.running, *running] if container.identifier in there}
@@ -577,9 +613,10 @@ def alone() -> t.Iterator[None]:
 
 
 def within_the_root(mover: Mover, host: Daemon) -> None:
-    """Carry a whole move within the root out, or go on with it."""
-    with alone(), host.watch(mover.rescue):
+    """Carry a whole move within the root out, or go on with it; the caller is alone."""
+    with host.watch(mover.rescue):
         if not mover.new_counts():
+            mover.expect_the_old_root()
             try:
                 mover.copy()
                 mover.settle()
@@ -604,12 +641,24 @@ def around(host: Daemon, wanted_root: t.Callable[[], str | None], change: t.Call
     Returns:
         What the change returned, and warnings.
     """
-    journal = move_file.read()
-    if journal is None or not journal.unfinished or not journal.move.changes_root or journal.move.after.path != wanted_root():
+
+    def begun() -> Journal | None:
+        journal = move_file.read()
+        return journal if journal is not None and journal.unfinished and journal.move.changes_root else None
+
+    found = begun()
+    if found is None or found.move.after.path != wanted_root():
         return change(), []
-    mover = Mover(host, journal)
-    with alone(), host.watch(mover.rescue):
+    with alone():
+        # Another run may have gone on with it until now.
+        journal = begun()
+        return (change(), []) if journal is None else _around(Mover(host, journal), host, change)
+
+
+def _around(mover: Mover, host: Daemon, change: t.Callable[[], T]) -> tuple[T, list[str]]:
+    with host.watch(mover.rescue):
         if not mover.new_counts():
+            mover.expect_the_old_root()
             try:
                 mover.settle()
                 mover.release()
@@ -680,6 +729,10 @@ def _unmount_old(path: str, journal: Journal) -> None:
             commands.run(["umount", "--", point], timeout=120)
         mounts.drop_fstab_line(point)
         commands.run(["chattr", "-i", "--", point], check=False)
+
+
+def _held() -> bool:
+    return any(os.path.lexists(path) for path in (PASSING_HOLD, LASTING_HOLD))
 
 
 def holds_data(root: str) -> bool:

@@ -205,3 +205,147 @@ def test_nothing_is_removed_while_a_move_is_not_finished(lab, phase):
     lab.host.root = lab.new
     assert data_move.remove_old(lab.host) == []
     assert os.path.isdir(f"{lab.old}/volumes")
+
+
+# Killed and interrupted -------------------------------------------------------------------------------------------------
+
+
+def test_all_is_copied_while_the_daemon_serves(lab):
+    lab.mover(lab.to_another_root()).copy()
+    assert sorted(lab.log) == ["copy old/containers", "copy old/image", "copy old/overlay2", "copy old/volumes"]
+    assert lab.journal.phase == "copying"
+
+
+@pytest.mark.parametrize("phase", ["stopped", "verified"])
+def test_a_run_that_was_killed_after_the_stop_is_gone_on_with(lab, phase):
+    """The daemon rests, and the hold keeps everybody but us from starting it."""
+    lab.journal = lab.to_another_root(phase, running=(WEB,), containers=(WEB.identifier,))
+    lab.host.active = False
+    lab.engine._set(WEB.identifier, "exited")
+    with open(data_move.PASSING_HOLD, "w", encoding="ascii"):
+        pass
+    lab.mover(lab.journal).copy()
+    assert not os.path.exists(data_move.PASSING_HOLD)
+    assert lab.log[0] == "start"
+    assert lab.engine.running() == {WEB.identifier}
+    assert (lab.journal.phase, lab.journal.running) == ("copying", ())
+
+
+def test_a_hold_that_a_killed_way_back_has_left_goes(lab):
+    lab.journal = lab.to_another_root()
+    lab.host.active = False
+    with open(data_move.LASTING_HOLD, "w", encoding="ascii"):
+        pass
+    lab.mover(lab.journal).copy()
+    assert not os.path.exists(data_move.LASTING_HOLD)
+    assert lab.host.active
+
+
+def test_what_the_last_run_compared_counts_no_more_once_the_daemon_is_back(lab):
+    lab.journal = lab.to_another_root("verified", running=(WEB,))
+    lab.host.active = False
+    lab.engine._set(WEB.identifier, "exited")
+    lab.engine.refuses = {WEB.identifier: "port is taken"}
+    assert "web (port is taken)" in lab.mover(lab.journal).back()
+    assert (lab.journal.phase, lab.journal.running) == ("copying", (WEB,))
+
+
+def test_somebody_in_the_staged_filesystem_does_not_keep_docker_down(lab):
+    lab.journal = lab.within("stopped")
+    lab.mounted = [mounted(f"{data_move.STAGING}/volumes")]
+    lab.busy = True
+    lab.host.active = False
+    assert "as before" in lab.mover(lab.journal).back()
+    assert lab.host.active
+
+
+def test_a_full_disk_does_not_keep_docker_down(lab, monkeypatch):
+    def full(journal):
+        raise data_move.files.FileError("no space left")
+
+    lab.journal = lab.within("stopped")
+    lab.host.active = False
+    monkeypatch.setattr(move_file, "write", full)
+    assert "as before" in lab.mover(lab.journal).back()
+    assert lab.host.active
+
+
+def test_docker_does_not_start_on_an_old_root_of_which_a_part_is_missing(lab, monkeypatch):
+    def nothing(path):
+        raise commands.CommandError(f"mount: {path}: can't find in /etc/fstab")
+
+    lab.journal = lab.to_another_root("stopped", mounts={f"{lab.old}/overlay2": "/dev/sdb2"})
+    lab.host.active = False
+    monkeypatch.setattr(data_move.mounts, "mount", nothing)
+    assert "was not started" in lab.mover(lab.journal).back()
+    assert not lab.host.active
+
+
+def test_a_staged_filesystem_of_an_earlier_run_is_mounted_anew(lab):
+    lab.journal = lab.within()
+    lab.mounted = [mounted(f"{data_move.STAGING}/volumes", "/dev/sdz9")]
+    lab.mover(lab.journal).copy()
+    assert lab.log == ["umount", "mount", "copy old/volumes"]
+
+
+# A root that somebody has changed ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", ["copying", "stopped"])
+def test_nothing_is_copied_over_a_root_in_which_the_daemon_already_serves(lab, phase):
+    lab.journal = lab.to_another_root(phase)
+    lab.host.root = lab.new
+    with pytest.raises(data_move.MoveError, match="has only begun"):
+        lab.mover(lab.journal).copy()
+    with pytest.raises(data_move.MoveError, match="has only begun"):
+        data_move.around(lab.host, lambda: lab.new, lambda: "changed")
+    assert lab.log == []
+    assert lab.journal.phase == phase
+
+
+# Together with the change of daemon.json --------------------------------------------------------------------------------
+
+
+def change(lab, serves=True):
+    def changed():
+        lab.log.append("change")
+        if not serves:
+            raise ValueError("The daemon did not start")
+        lab.host.root = lab.new
+        lab.host.active = True
+        return "changed"
+
+    return changed
+
+
+def test_the_data_comes_along(lab):
+    lab.journal = lab.to_another_root()
+    assert data_move.around(lab.host, lambda: lab.new, change(lab)) == ("changed", [])
+    stopped, changed = lab.log.index("stop"), lab.log.index("change")
+    assert {"copy old/image", "copy old/volumes"} <= set(lab.log[:stopped]) & set(lab.log[stopped:changed])
+    assert lab.engine.running() == {WEB.identifier}
+    assert lab.journal.phase == "done"
+    assert sorted(lab.journal.old) == [f"{lab.old}/{name}" for name in ("containers", "image", "overlay2", "volumes")]
+
+
+def test_a_daemon_that_does_not_start_in_the_new_place_is_brought_back(lab):
+    lab.journal = lab.to_another_root()
+    with pytest.raises(data_move.MoveError, match=f"did not start. Docker serves from {lab.old} as before"):
+        data_move.around(lab.host, lambda: lab.new, change(lab, serves=False))
+    assert lab.engine.running() == {WEB.identifier}
+    assert (lab.journal.phase, lab.journal.running) == ("copying", ())
+
+
+def test_a_move_that_another_run_has_finished_meanwhile_is_not_begun_again(lab, monkeypatch):
+    lab.journal = lab.to_another_root()
+
+    @contextlib.contextmanager
+    def late():
+        lab.journal = dataclasses.replace(lab.journal, phase=move_journal.DONE, old=(f"{lab.old}/volumes",))
+        yield
+
+    monkeypatch.setattr(data_move, "alone", late)
+    done = lab.to_another_root(move_journal.DONE, old=(f"{lab.old}/volumes",))
+    assert data_move.around(lab.host, lambda: lab.new, lambda: "changed") == ("changed", [])
+    assert lab.journal == done
+    assert lab.log == []
