@@ -52,6 +52,11 @@ options:
     type: str
     choices: [auto, 'true', 'false', '']
     default: ''
+  restart:
+    description: Whether the daemon may be restarted, as M(bulkhead.docker.docker_daemon_config) takes it.
+    type: str
+    choices: [auto, defer]
+    default: auto
   accept:
     description:
       - Names of rows of the table of what excludes what (C(docs/preflight.md)) that are known of this host and not to be
@@ -273,6 +278,7 @@ def _daemon_problems(params, coming):
         # Users, ranges and packages are still to come.
         predicting=True,
         coming_version=coming,
+        may_restart=params["restart"] == "auto",
         moves_data=params["existing_data"] == move.MOVE,
     )
     if not request.settings:
@@ -345,6 +351,7 @@ def main():
             "image_store": {"type": "str", "default": "overlay2", "choices": list(image_store.STORES)},
             "seccomp_profile": {"type": "raw", "default": daemon_plan.BUILTIN},
             "selinux": {"type": "str", "choices": ["auto", "true", "false", ""], "default": ""},
+            "restart": {"type": "str", "choices": ["auto", "defer"], "default": "auto"},
             "accept": {"type": "list", "elements": "str", "default": []},
             "rootless": {"type": "dict", "options": rootless.ARGUMENTS},
             "limits": {"type": "dict", "options": host_limits.ARGUMENTS},

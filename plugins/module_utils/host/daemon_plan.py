@@ -74,7 +74,7 @@ class Request:
         probe_timeout: seconds in which the daemon has to serve again.
         logs: what is asked about the logs of containers.
         coming_version: the release to judge by where packages are going to move the engine; empty takes the installed one.
-        moves_data: whether what the daemon holds is moved before, where it gets another root; only predicting goes by that.
+        moves_data: whether what the daemon holds is moved before, where it gets another root; that takes a restart.
     """
 
     settings: dict[str, t.Any]
@@ -197,8 +197,8 @@ def make(host: Daemon, request: Request) -> Plan:
     refused += _unheard(unit, config)
     refused += host.problems(config, old_root, request.predicting)
     refused += daemon_moves.problems(info, current, config)
-    if not (request.predicting and request.moves_data):
-        refused += _hidden_data(host, current, config, old_root, root)
+    if not (request.predicting and request.moves_data and request.may_restart):
+        refused += _hidden_data(host, request, current, config, old_root, root)
     logs = host.logs(request.logs, current, config, unit, version, root, info)
     refused += logs.problems
     warnings += logs.warnings
@@ -334,6 +334,7 @@ def _unheard(unit: Unit, config: t.Mapping[str, t.Any]) -> list[Problem]:
 
 def _hidden_data(
     host: Daemon,
+    request: Request,
     before: t.Mapping[str, t.Any],
     after: t.Mapping[str, t.Any],
     old_root: str | None,
@@ -346,14 +347,19 @@ def _hidden_data(
     if root is None and before.get(key) == after.get(key):
         return []
     held = host.inventory(old_root)
-    if not held.any or (root is not None and host.was_moved(old_root, root)):
+    # What an earlier run has copied is old as soon as the daemon runs again; only who stopped it for this knows that it is not.
+    if not held.any or (root is not None and request.moves_data and request.may_restart and host.was_moved(old_root, root)):
         return []
+    instead = (
+        "the data is moved together with the restart, which is deferred, so set docker_daemon_restart to auto for that run, or keep the setting"
+        if request.moves_data and not request.may_restart
+        else "let the role docker_storage move the data (docker_storage_existing_data), remove it, or keep the setting"
+    )
     return [
         Problem(
             key,
             f"would move the daemon from {old_root} to {root or 'a new root below it'}, and hide {held.describe()} "
-            "in the old place; "
-            "let the role docker_storage move the data (docker_storage_existing_data), remove it, or keep the setting",
+            f"in the old place; {instead}",
         )
     ]
 

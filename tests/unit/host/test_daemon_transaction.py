@@ -653,6 +653,24 @@ def test_data_is_not_hidden(settings):
         run(host, settings)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "docker_storage_existing_data"),
+        ({"moves_data": True, "may_restart": False}, "set docker_daemon_restart to auto"),
+        ({"moves_data": True, "may_restart": False, "predicting": True}, "set docker_daemon_restart to auto"),
+    ],
+)
+def test_a_copy_is_not_the_data_unless_the_daemon_was_stopped_for_it_just_now(options, words):
+    """An earlier run may have compared everything, and the daemon may have run for months since."""
+    host = FakeHost({})
+    host.was_moved = lambda old, new: True
+    host.data = {"/var/lib/docker": DockerData("/var/lib/docker", volumes=1)}
+    with pytest.raises(DaemonError, match=words):
+        run(host, {"data-root": "/srv/docker"}, **options)
+    assert run(host, {"data-root": "/srv/docker"}, moves_data=True).action == "restart"
+
+
 def test_data_is_not_hidden_by_other_data():
     host = FakeHost({})
     host.data = {root: DockerData(root, images=1) for root in ("/var/lib/docker", "/srv/docker")}
