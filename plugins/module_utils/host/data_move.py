@@ -51,7 +51,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move impor
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move_journal import Journal
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import Target
 
-STAGING = "/var/lib/bulkhead/move"
+STAGING = moves.STAGING
 LOCK_FILE = "/var/lib/bulkhead/move.lock"
 #: What is known of the contents of files, so that no pass reads again what did not change.
 NOTES = "/var/lib/bulkhead/move-hashes"
@@ -224,7 +224,7 @@ class Mover:
             MoveError: something lies there that cannot be moved, or there is no room; the daemon was not touched.
         """
         self.expect_the_old_root()
-        if self._journal.phase != move_journal.COPYING or self._journal.running or _held():
+        if self._journal.phase != move_journal.COPYING or self._journal.running or held_by():
             # A run was killed after it had stopped what ran, which may rest only for the last part.
             self.back()
         held = inventory(self._host, self.move.before)
@@ -731,8 +731,9 @@ def _unmount_old(path: str, journal: Journal) -> None:
         commands.run(["chattr", "-i", "--", point], check=False)
 
 
-def _held() -> bool:
-    return any(os.path.lexists(path) for path in (PASSING_HOLD, LASTING_HOLD))
+def held_by() -> str:
+    """Return the drop-in with which a move keeps the daemon from starting, or nothing."""
+    return next((path for path in (PASSING_HOLD, LASTING_HOLD) if os.path.lexists(path)), "")
 
 
 def holds_data(root: str) -> bool:

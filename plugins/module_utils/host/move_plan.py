@@ -62,6 +62,8 @@ def make(request: Request) -> MovePlan:
         return MovePlan(request.plan())
     journal = move_file.read()
     begun = journal if journal is not None and journal.unfinished else None
+    if begun is None and data_move.held_by():
+        return MovePlan(StoragePlan("", problems=(_forgotten(),)))
     if not request.may_move:
         found = request.plan()
         return MovePlan(found if begun is None else _with_problem(found, _unfinished(begun)))
@@ -74,7 +76,8 @@ def make(request: Request) -> MovePlan:
         return MovePlan(StoragePlan("", problems=(Problem(OPTION, str(error)),)))
     if begun is not None and not _belongs(begun.move, before, after):
         return MovePlan(StoragePlan(after.path, problems=(_elsewhere(begun.move, after),)))
-    found = request.plan(Movable(before.path, after.path if begun is not None else ""))
+    filled = tuple(place.device for place in begun.move.places) if begun is not None else ()
+    found = request.plan(Movable(before.path, after.path if begun is not None else "", filled))
     if found.problems:
         return MovePlan(found)
     if begun is not None and (not begun.old_counts or (begun.move.changes_root and before.path == after.path)):
@@ -103,6 +106,14 @@ def _with_problem(found: StoragePlan, problem: Problem) -> StoragePlan:
 
 def _unfinished(journal: Journal) -> Problem:
     return Problem(move_file.PATH, f"tells of a move {journal.move.describe()} that is not finished; run with {OPTION}: move to finish it")
+
+
+def _forgotten() -> Problem:
+    return Problem(
+        move_file.PATH,
+        f"tells of no unfinished move, but {data_move.held_by()} keeps Docker from starting because of one; put the note back, or see which place of "
+        f"the data is whole (a directory called *{moves.ASIDE} is, and belongs in the place of its name without that), and remove the drop-in",
+    )
 
 
 def _elsewhere(move: Move, after: Root) -> Problem:

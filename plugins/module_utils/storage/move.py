@@ -28,6 +28,8 @@ REFUSE = "refuse"
 MOVE = "move"
 KEEP = "keep"
 REMOVE = "remove"
+#: Where filesystems are filled before they take the places of directories.
+STAGING = "/var/lib/bulkhead/move"
 #: What the old tree of a directory is called that was replaced by a filesystem.
 ASIDE = ".bulkhead-before-move"
 #: Names in a root that belong to other roots, to us, or to the filesystem.

@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.id_ranges import Mapping, effective_root
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import format_size
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage import backends, growing, logical_volumes
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import backends, growing, logical_volumes, move
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import layout as layouts
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.backends import Source, Step
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import FstabLine, HostStorage, Mount
@@ -61,10 +61,12 @@ class Movable:
     Attributes:
         root: the effective root in which the daemon keeps it now.
         filling: the effective root that an unfinished move copies to, or nothing.
+        devices: whose filesystems an unfinished move fills.
     """
 
     root: str
     filling: str = ""
+    devices: t.Collection[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +105,8 @@ def compute(
         movable: existing data that may be moved; without it, data in the way is a problem.
     """
     root = effective_root(data_root, mapping)
+    if movable is not None:
+        host = _without_staged(host)
     problems = backends.shared_devices(entries, host)
     steps: list[Step] = []
     targets: list[Target] = []
@@ -154,7 +158,8 @@ def compute(
     for entry in entries:
         where = layouts.place(entry.name, data_root, mapping)
         moved = movable is not None and _is_moved(entry, where.mount_point, host, root, movable)
-        problems += _mount_point_problems(entry, where.mount_point, sources.get(entry.name), host, moved)
+        being_filled = movable is not None and entry.name in sources and sources[entry.name].device in movable.devices
+        problems += _mount_point_problems(entry, where.mount_point, sources.get(entry.name), host, moved, being_filled)
         if entry.name in sources:
             target = dataclasses.replace(_target(entry, where, sources[entry.name], host), moves=moved)
             targets.append(target)
@@ -190,6 +195,19 @@ def _is_moved(entry: layouts.Entry, mount_point: str, host: HostStorage, root: s
     if entry.name == "data-root":
         return any(_within(stored.root, mount_point) for stored in host.data)
     return _within(mount_point, root) and bool(host.bare.get(mount_point))
+
+
+def _without_staged(host: HostStorage) -> HostStorage:
+    """Leave out what a move that was killed has mounted for itself, which it unmounts when it goes on."""
+    staged = f" is mounted on {move.STAGING}/"
+    return dataclasses.replace(
+        host,
+        mounts=[mount for mount in host.mounts if not mount.target.startswith(f"{move.STAGING}/")],
+        devices={
+            name: device and dataclasses.replace(device, used_by=tuple(user for user in device.used_by if staged not in user))
+            for name, device in host.devices.items()
+        },
+    )
 
 
 def _unmovable(entries: t.Sequence[layouts.Entry], host: HostStorage, root: str, data_root: str, movable: Movable) -> list[Problem]:
@@ -253,7 +271,9 @@ def _is_mount_of(mount: Mount, source: Source) -> bool:
     return bool(source.uuid) and mount.uuid == source.uuid
 
 
-def _mount_point_problems(entry: layouts.Entry, mount_point: str, source: Source | None, host: HostStorage, moved: bool = False) -> list[Problem]:
+def _mount_point_problems(
+    entry: layouts.Entry, mount_point: str, source: Source | None, host: HostStorage, moved: bool = False, being_filled: bool = False
+) -> list[Problem]:
     link = host.links.get(mount_point)
     if link:
         return [
@@ -292,7 +312,7 @@ def _mount_point_problems(entry: layouts.Entry, mount_point: str, source: Source
             adopted = line is not None and line.source == f"UUID={source.uuid}"
             if device.used_by:
                 problems.append(Problem(entry.device, f"is in use ({', '.join(device.used_by)}); name another device, or take this one out of use first"))
-            elif device.content and not adopted:
+            elif device.content and not adopted and not being_filled:
                 problems.append(
                     Problem(
                         entry.device,

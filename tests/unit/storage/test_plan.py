@@ -436,3 +436,24 @@ def test_containerds_own_data_is_not_moved():
     host = host_with(data=[*IN_USE, StoredData("/var/lib/containerd", "containerd's images", True)], bare=PLAIN)
     found = refusals(moving([*BOTH[:1], {"name": "containerd"}], host, plan.Movable("/var/lib/docker")))
     assert any("leave containerd out" in text for text in found)
+
+
+STAGED = (Mount("/dev/sdb1", "/var/lib/bulkhead/move/overlay2", "xfs", "uuid-overlay2"),)
+
+
+def test_a_filesystem_that_a_killed_move_left_mounted_is_no_obstacle_for_the_next_run():
+    disk = made(used_by=("/dev/sdb1 is mounted on /var/lib/bulkhead/move/overlay2",))
+    result = moving(BOTH, host_with(disk, mounts=STAGED, data=IN_USE, bare=PLAIN), plan.Movable("/var/lib/docker", "/var/lib/docker", ("/dev/sdb1",)))
+    assert result.problems == ()
+    assert [target.moves for target in result.targets] == [True, True]
+
+
+def test_an_existing_filesystem_that_a_killed_move_has_begun_to_fill_may_be_filled_further():
+    device = Device(
+        "/dev/sdc1", 10 * GIB, filesystem="xfs", uuid="uuid-c", content=("aa", "l"), blank=False,
+        used_by=("/dev/sdc1 is mounted on /var/lib/bulkhead/move/overlay2",),
+    )
+    entries = [{"name": "overlay2", "backend": "existing", "device": "/dev/sdc1"}]
+    host = HostStorage(devices={"/dev/sdc1": device}, loop_free=0, data=IN_USE, bare=PLAIN)
+    assert moving(entries, host, plan.Movable("/var/lib/docker", "/var/lib/docker", ("/dev/sdc1",))).problems == ()
+    assert any("is not empty" in text for text in refusals(moving(entries, host, plan.Movable("/var/lib/docker"))))
