@@ -132,6 +132,10 @@ def main() -> None:
     for lonely in ("", "yes"):
         for point in POINTS:
             number += 1
+            # Also what the playbook's own move has left: the next move would forget it.
+            if data_move.removable(move_file.read()):
+                with data_move.alone():
+                    data_move.remove_old(Daemon())
             new = f"/var/lib/docker/moved-{number}"
             was, before = looks(), described()
             killed = subprocess.run([sys.executable, __file__, point, new], env={**os.environ, "LONELY": lonely}, capture_output=True, text=True, check=False)
@@ -159,9 +163,6 @@ def main() -> None:
                 }
             )
             pathlib.Path("/root/lab/kills.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
-            if data_move.removable(move_file.read()):
-                with data_move.alone():
-                    data_move.remove_old(Daemon())
 
 
 if len(sys.argv) > 1:

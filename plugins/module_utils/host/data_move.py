@@ -20,13 +20,12 @@ import stat
 import time
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_json, id_ranges, id_shift
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_json, id_ranges
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem, summary
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import format_size
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
     daemon_facts,
-    disks,
     docker_data,
     files,
     locks,
@@ -34,10 +33,10 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     mount_points,
     mounts,
     move_file,
+    move_look,
     subid_files,
     systemd,
     tree_copy,
-    tree_measure,
     tree_notes,
     tree_verify,
     trees,
@@ -47,7 +46,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host.engine_contro
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.engine_socket import EngineError
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard, move_journal
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move as moves
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Listing, Move, Root, Tree
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Move, Root, Tree
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move_journal import Journal
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import Target
 
@@ -135,61 +134,6 @@ def inventory(host: Daemon, before: Root) -> moves.Inventory:
         raise MoveError(f"the daemon does not say what it holds: {error}; start docker.service first") from error
 
 
-def listing(move: Move) -> Listing:
-    """Return what lies in the old root, without what belongs to another one, such as the new one that lies in it."""
-    root = move.before.path
-    top = [(name, mode) for name, mode in _entries(root) if not f"{move.after.path}/".startswith(f"{root}/{name}/")]
-    return Listing(
-        directories=tuple(name for name, mode in top if stat.S_ISDIR(mode) and moves.of_this_root(name)),
-        files=tuple(name for name, mode in top if stat.S_ISREG(mode)),
-        layers=tuple(name for name, mode in _entries(f"{root}/overlay2") if name != "l" and stat.S_ISDIR(mode)),
-        containers=tuple(name for name, mode in _entries(f"{root}/containers") if stat.S_ISDIR(mode)),
-    )
-
-
-def obstacles(move: Move, sizes: t.Mapping[str, int]) -> list[Problem]:
-    """Return which filesystems are too small for what would be copied to them, and which files have owners that nobody can shift.
-
-    Args:
-        sizes: by mount point, the room of filesystems that are still to be made or mounted.
-    """
-    wanted: dict[str, int] = {}
-    free: dict[str, int] = {}
-    outside: list[str] = []
-    for tree in moves.trees(move, listing(move), {place.name: place.path for place in move.places}):
-        usage = tree_measure.measure(tree.source, _scope(move, tree))
-        outside += [f"{tree.source}/{found.path} ({found.uid}:{found.gid})" for found in usage.outside]
-        place = next((point for point in sorted(sizes, key=len, reverse=True) if f"{tree.target}/".startswith(point + "/")), "")
-        mount = mounts.mount_of(tree.target)
-        where = place or (mount.target if mount is not None else "/")
-        wanted[where] = wanted.get(where, 0) + usage.disk_bytes
-        free[where] = sizes[place] if place else disks.free_bytes(tree.target)
-    found = moves.room(move, wanted, free)
-    return [*found, moves.without_owner(outside, move)] if outside else found
-
-
-def _scope(move: Move, tree: Tree) -> trees.Scope:
-    if not tree.below:
-        return trees.Scope(exclude=tree.exclude)
-    return trees.Scope(id_shift.Shift(_mapping(move.before.ids), _mapping(move.after.ids)), tree.below, tree.exclude)
-
-
-def _mapping(ids: moves.Ids | None) -> id_ranges.Mapping | None:
-    if ids is None:
-        return None
-    ranges = (id_ranges.Range("", *ids),)
-    return id_ranges.Mapping(ranges, ranges)
-
-
-def left_behind(paths: t.Sequence[str]) -> list[Problem]:
-    """Return which names are taken that old directories are to get."""
-    return [
-        Problem(path, "lies there already, but is the name that the old directory is to get; remove it, by docker_storage_old_data if a move has left it")
-        for path in paths
-        if os.path.lexists(path)
-    ]
-
-
 class Mover:
     """One move on one host.
 
@@ -228,9 +172,16 @@ class Mover:
             # A run was killed after it had stopped what ran, which may rest only for the last part.
             self.back()
         held = inventory(self._host, self.move.before)
+        noted = move_file.read()
         found = moves.impossible(self.move, held)
         if found:
             raise Refused(found)
+        if noted is None or not noted.unfinished:
+            self._expect_room_of_its_own()
+            self.warnings += [
+                f"An earlier move has left {path}, which docker_storage_old_data does not know of any more after this one; remove it by hand."
+                for path in removable(noted)
+            ]
         self.warnings += moves.warnings(self.move, held)
         if self._journal.phase != move_journal.COPYING or not self._journal.mounts:
             self._note(phase=move_journal.COPYING, mounts=self._mounts_in_the_old_root())
@@ -391,7 +342,7 @@ class Mover:
 
     def _trees(self) -> list[Tree]:
         staged = {} if self.move.changes_root else self._stage()
-        return moves.trees(self.move, listing(self.move), staged)
+        return moves.trees(self.move, move_look.listing(self.move), staged)
 
     def _copy_all(self) -> None:
         self._mount_the_old_root()
@@ -400,14 +351,14 @@ class Mover:
             files.ensure_directory(tree.target, 0o700)
             # Gone since it was listed, as a directory of a driver that is not used any more may be.
             with contextlib.suppress(trees.SourceGone):
-                tree_copy.copy(tree.source, tree.target, _scope(self.move, tree), self._seen, self._tell(tree))
+                tree_copy.copy(tree.source, tree.target, move_look.scope(self.move, tree), self._seen, self._tell(tree))
         self._seen.save(NOTES)
         if self.move.changes_root:
             self._copy_files()
 
     def _copy_files(self) -> None:
         before, after = self.move.before.path, self.move.after.path
-        for name in listing(self.move).files:
+        for name in move_look.listing(self.move).files:
             text = files.read_text(f"{before}/{name}")
             if text is not None and text != files.read_text(f"{after}/{name}"):
                 files.write_text(f"{after}/{name}", text, mode=stat.S_IMODE(os.lstat(f"{before}/{name}").st_mode))
@@ -415,7 +366,7 @@ class Mover:
     def _compare(self, final: bool) -> None:
         wrong: list[str] = []
         for tree in self._trees():
-            differences = tree_verify.verify(tree.source, tree.target, _scope(self.move, tree), self._seen, self._tell(tree))
+            differences = tree_verify.verify(tree.source, tree.target, move_look.scope(self.move, tree), self._seen, self._tell(tree))
             wrong += [f"{tree.target}: {found}" for found in differences]
         self._seen.save(NOTES)
         if final and wrong:
@@ -423,7 +374,7 @@ class Mover:
 
     def _settle_new_root(self) -> None:
         """Give dockerd's own directories and the paths in containers' configurations what belongs to the new root."""
-        found = listing(self.move)
+        found = move_look.listing(self.move)
         for path, uid, gid in moves.owners(self.move, found):
             with contextlib.suppress(FileNotFoundError):
                 os.chown(path, uid, gid, follow_symlinks=False)
@@ -446,6 +397,21 @@ class Mover:
                 self._note(progress=f"{tree.source}: {progress.files} files, {format_size(progress.bytes)}")
 
         return told
+
+    def _expect_room_of_its_own(self) -> None:
+        """See that a new move copies to where nothing lies, as the copy removes what the original does not have.
+
+        Raises:
+            Refused: something lies there.
+        """
+        if self.move.changes_root:
+            found = move_look.in_the_way(self.move)
+        else:
+            staged = {place.device: move_look.occupants(path) for place in self.move.places for path in [self._stage()[place.name]]}
+            found = [moves.occupied(device, names) for device, names in staged.items() if names]
+        if found:
+            self._unstage()
+            raise Refused(found)
 
     # Mounts --------------------------------------------------------------------------------------------------------
 
@@ -483,7 +449,7 @@ class Mover:
         for place in self.move.places:
             path = f"{STAGING}/{place.name}"
             self._unmount(path)
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 os.rmdir(path)
 
     def _unmount(self, path: str) -> None:
@@ -570,7 +536,7 @@ class Mover:
         if not self.move.changes_root:
             return self._journal.old
         before = self.move.before.path
-        found = listing(self.move)
+        found = move_look.listing(self.move)
         return tuple(f"{before}/{name}" for name in (*found.directories, *found.files))
 
     def _forget_old_guards(self) -> None:
@@ -739,11 +705,3 @@ def held_by() -> str:
 def holds_data(root: str) -> bool:
     """Tell whether a root holds anything of Docker's."""
     return docker_data.inventory(root).any
-
-
-def _entries(path: str) -> list[tuple[str, int]]:
-    try:
-        with os.scandir(path) as found:
-            return sorted((entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in found)
-    except (FileNotFoundError, NotADirectoryError):
-        return []

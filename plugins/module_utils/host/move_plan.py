@@ -11,7 +11,7 @@ import dataclasses
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import data_move, move_file
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import data_move, move_file, move_look
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.storage_options import Request
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move as moves
@@ -49,7 +49,12 @@ class MovePlan:
         except data_move.MoveError as error:
             return [Problem(OPTION, str(error))]
         aside = [place.path + moves.ASIDE for place in moves.outermost(move.places)]
-        return [*moves.impossible(move, held), *data_move.obstacles(move, self.storage.sizes), *data_move.left_behind(aside)]
+        return [
+            *moves.impossible(move, held),
+            *move_look.obstacles(move, held, self.storage.sizes),
+            *move_look.left_behind(aside),
+            *(move_look.in_the_way(move) if move.changes_root else []),
+        ]
 
 
 def make(request: Request) -> MovePlan:

@@ -82,7 +82,7 @@ def gather(entries: t.Sequence[layout.Entry], data_root: str, mapping: Mapping |
         loop_free=disks.free_bytes(loop_directory),
         mounts=existing_mounts,
         fstab=mounts.fstab(),
-        bare={place: _foreign(name, place) for name, place in places.items() if place not in mounted},
+        bare={place: foreign(name, place) for name, place in places.items() if place not in mounted},
         links={place: mounts.first_link(place) for place in places.values() if mounts.first_link(place)},
         data=stored_data(entries, data_root),
         configured_data_root=configured_data_root(),
@@ -196,7 +196,8 @@ def belongs(purpose: str, name: str) -> bool:
     return bool(_SKELETONS[purpose].fullmatch(name)) or (purpose == "data-root" and name in docker_data.GRAPH_DRIVERS)
 
 
-def _foreign(purpose: str, place: str) -> list[str]:
+def foreign(purpose: str, place: str) -> list[str]:
+    """Return what lies in one of Docker's directories that an engine which was never used does not leave there."""
     found = [name for name in _names(place) if not _SKELETONS[purpose].fullmatch(name)]
     if purpose == "containerd":
         found += [path for path in _CONTAINERD_OPT if _names(os.path.join(place, path))]

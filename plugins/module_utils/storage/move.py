@@ -44,6 +44,15 @@ _MADE_AT_START = ("runtimes", "tmp", "tmp-old")
 _RESERVE = 0.05
 _SMALLEST_RESERVE = 64 * 1024 * 1024
 
+#: Drivers whose layers are plain files in directories; those of others are parts of a filesystem or pool.
+_PLAIN_DRIVERS = ("overlay2", "fuse-overlayfs", "overlay", "aufs", "vfs")
+#: What the engine itself mounts in a root while containers run and images are built.
+_MOUNTED_BY_THE_ENGINE = re.compile(
+    r"(?:overlay2|overlay|fuse-overlayfs)/[^/]+/merged(?:/.*)?|containers/[^/]+/(?:mounts|shm|mqueue|secrets)(?:/.*)?|buildkit/.*"
+)
+#: How many files with an id of nobody are named.
+_NAMED = 20
+
 Ids = tuple[int, int]
 
 
@@ -122,10 +131,18 @@ class Tree:
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """What lies in a root: directories and files of this root at its top, layers (directories of overlay2), containers."""
+    """What lies in a root.
+
+    Attributes:
+        directories, files, others: of this root, at its top; others are links and the like.
+        layers: directories of overlay2.
+        linked_volumes: volumes, or their contents, that are symbolic links, each with where it leads.
+    """
 
     directories: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    linked_volumes: tuple[tuple[str, str], ...] = ()
     layers: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
 
@@ -218,6 +235,10 @@ def impossible(move: Move, held: Inventory) -> list[Problem]:
         )
     if held.in_containerd:
         problems.append(Problem(source, "holds no images, because they lie in containerd's store, which cannot be moved; remove what is there first"))
+    elif held.driver not in _PLAIN_DRIVERS and (move.changes_root or any(place.name == "data-root" for place in move.places)):
+        problems.append(
+            Problem(source, f"holds layers of the driver {held.driver}, which are no plain files and cannot be copied as such; remove images and containers first")
+        )
     elif move.shifts_ids and held.driver != "overlay2":
         problems.append(Problem(source, f"holds layers of the driver {held.driver}, whose ids cannot be shifted; only those of overlay2 can"))
     if held.plugins:
@@ -245,6 +266,10 @@ def _against_containers(move: Move, held: Inventory) -> list[Problem]:
             problems.append(told(container, f"is {container.status}; remove it first"))
         if container.status == "paused":
             problems.append(told(container, "is paused and would not be so afterwards; unpause or stop it first"))
+        if container.removed_at_stop and not container.running:
+            problems.append(
+                told(container, "was made with --rm and rests, so the engine removes it with its anonymous volumes when it starts next; remove it yourself first")
+            )
         if container.running and container.removed_at_stop:
             problems.append(
                 told(container, "was started with --rm, so stopping it would remove it with its anonymous volumes; stop it yourself if it may go")
@@ -265,10 +290,15 @@ def _against_containers(move: Move, held: Inventory) -> list[Problem]:
 
 
 def warnings(move: Move, held: Inventory) -> list[str]:
-    """Return what a person should know before: directories of the host whose files keep their ids."""
+    """Return what a person should know before: directories of the host, and volumes that lie elsewhere, whose files keep their ids."""
     if not move.shifts_ids:
         return []
-    told = []
+    told = [
+        f"Volume {volume.name} {f'is a mount of {volume.device}' if volume.device else f'belongs to the driver {volume.driver}'}, whose files keep their "
+        "ids, while those of containers become others; give them to the new ids where containers have to write."
+        for volume in held.volumes
+        if volume.driver != "local" or (volume.device and volume.device != "tmpfs")
+    ]
     for container in held.containers:
         outside = [bind for bind in container.binds if not _within(bind, move.before.path)]
         if outside and not container.own_userns:
@@ -306,7 +336,41 @@ def without_owner(files: t.Sequence[str], move: Move) -> Problem:
     return Problem(
         move.before.path,
         f"holds {len(files)} file{'' if len(files) == 1 else 's'} with ids outside the range of containers, {known}, and nobody can say "
-        f"whose they become: {_some(files)}; give them to ids of the range, or remove them",
+        f"whose they become: {_some(files, _NAMED)}; give them to ids of the range, or remove them",
+    )
+
+
+def left_out(move: Move, listing: Listing) -> list[Problem]:
+    """Return what lies in the old root that would not be copied, or not as what it is."""
+    if not move.changes_root:
+        return []
+    top = _dir(move.before.path)
+    problems = [
+        Problem(f"{top}/{name}", "is neither a file nor a directory, and what it leads to would be left behind; put what is meant in its place")
+        for name in listing.others
+    ]
+    for path, leads in listing.linked_volumes:
+        if move.shifts_ids or _within(leads, top):
+            problems.append(Problem(path, f"is a symbolic link to {leads}, which would be left behind; put what is meant in its place"))
+    return problems
+
+
+def mounted_within(move: Move, held: Inventory, paths: t.Iterable[str]) -> list[Problem]:
+    """Return which of the mount points in what would be copied are none of the engine's own, so that what is mounted there would be left behind."""
+    top = _dir(move.before.path)
+    own = {f"{top}/volumes/{volume.name}/_data" for volume in held.volumes if volume.device or volume.driver != "local"}
+    return [
+        Problem(path, "has something mounted on it, which would be left behind; unmount it, and put what it holds in its place if that is to be moved")
+        for path in paths
+        if path not in own and not _MOUNTED_BY_THE_ENGINE.fullmatch(path[len(top) + 1:])
+    ]
+
+
+def occupied(where: str, names: t.Sequence[str]) -> Problem:
+    """Return that something lies where a new move would copy to."""
+    return Problem(
+        where,
+        f"is where existing data is to go, but holds {_some(names)} already, which would be replaced; look what that is, and move it away or name another place",
     )
 
 
@@ -409,8 +473,8 @@ def _dir(path: str) -> str:
     return path.rstrip("/")
 
 
-def _some(names: t.Sequence[str]) -> str:
-    return f"{', '.join(names[:3])}{' …' if len(names) > 3 else ''}"
+def _some(names: t.Sequence[str], most: int = 3) -> str:
+    return f"{', '.join(names[:most])}{' …' if len(names) > most else ''}"
 
 
 def _range(ids: Ids | None) -> str:

@@ -349,3 +349,57 @@ def test_a_move_that_another_run_has_finished_meanwhile_is_not_begun_again(lab, 
     assert data_move.around(lab.host, lambda: lab.new, lambda: "changed") == ("changed", [])
     assert lab.journal == done
     assert lab.log == []
+
+
+# Where something lies already -------------------------------------------------------------------------------------------
+
+
+def test_a_new_move_does_not_replace_what_lies_on_a_filesystem(lab):
+    def stage(path):
+        os.makedirs(f"{path}/somebody", exist_ok=True)
+
+    ran = lab.run
+    with pytest.raises(data_move.Refused, match="/dev/sdb1: is where existing data is to go, but holds somebody already"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(commands, "run", lambda arguments, **named: (ran(arguments, **named), arguments[0] == "mount" and stage(arguments[-1]))[0])
+            lab.mover(lab.within()).copy()
+    assert lab.log == ["mount", "umount"]
+    assert lab.journal is None
+
+
+def test_a_move_that_was_begun_finds_there_what_it_has_copied(lab):
+    lab.journal = lab.within()
+    os.makedirs(f"{data_move.STAGING}/volumes/v")
+    lab.mover(lab.journal).copy()
+    assert lab.log == ["mount", "copy old/volumes"]
+
+
+@pytest.mark.parametrize("name", ["volumes/v/_data", "containers/of-somebody-else", "image/picture.png", "overlay2/layer"])
+def test_a_new_move_does_not_replace_what_lies_in_the_new_root(lab, name):
+    os.makedirs(f"{lab.new}/{name}")
+    os.makedirs(f"{lab.new}/letters")
+    with pytest.raises(data_move.Refused, match="would be replaced|would replace"):
+        lab.mover(lab.to_another_root()).copy()
+    assert lab.log == []
+    assert os.path.isdir(f"{lab.new}/{name}")
+
+
+def test_what_an_engine_that_was_never_used_has_left_there_is_no_obstacle(lab):
+    for name in ("overlay2/l", "image/overlay2/layerdb", "network/files", "volumes", "lost+found"):
+        os.makedirs(f"{lab.new}/{name}")
+    lab.mover(lab.to_another_root()).copy()
+    assert lab.journal.phase == "copying"
+
+
+def test_a_new_root_in_what_the_engine_fills_is_refused(lab):
+    lab.new = f"{lab.old}/volumes/docker"
+    with pytest.raises(data_move.Refused, match="lies in .*/volumes, which the engine itself fills"):
+        lab.mover(lab.to_another_root()).copy()
+
+
+def test_what_an_earlier_move_has_left_is_not_forgotten_in_silence(lab):
+    lab.journal = lab.to_another_root(move_journal.DONE, old=(f"{lab.old}/volumes", f"{lab.old}/gone"))
+    mover = lab.mover(lab.to_another_root())
+    mover.copy()
+    assert [text for text in mover.warnings if f"{lab.old}/volumes" in text]
+    assert not [text for text in mover.warnings if "gone" in text]

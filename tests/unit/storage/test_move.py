@@ -135,6 +135,9 @@ def test_there_and_back_is_where_it_was():
         (ELSEWHERE, (), {"plugins": ("sshfs",)}, "sshfs"),
         (ELSEWHERE, (), {"volumes": (Volume("v", "local", "/var/lib/docker/x"),)}, "volume v"),
         (ELSEWHERE, (dataclasses.replace(WEB, removed_at_stop=True),), {}, "--rm"),
+        (ELSEWHERE, (dataclasses.replace(WEB, status="created", removed_at_stop=True),), {}, "removes it with its anonymous volumes"),
+        (ELSEWHERE, (), {"driver": "btrfs"}, "btrfs"),
+        (Move(PLAIN, PLAIN, (TOP,)), (), {"driver": "zfs"}, "zfs"),
         (ELSEWHERE, (dataclasses.replace(WEB, status="paused"),), {}, "paused"),
         (ELSEWHERE, (dataclasses.replace(WEB, status="dead"),), {}, "dead"),
         (ON, (dataclasses.replace(WEB, host_parts=("privileged mode",)),), {}, "privileged mode"),
@@ -150,7 +153,6 @@ def test_what_cannot_be_moved_is_refused_in_one_sentence(move, containers, held,
 @pytest.mark.parametrize(
     ("move", "container"),
     [
-        (ELSEWHERE, dataclasses.replace(WEB, status="exited", removed_at_stop=True)),
         (OFF, dataclasses.replace(WEB, host_parts=("privileged mode",))),
         (ON, dataclasses.replace(WEB, host_parts=("privileged mode",), own_userns=True)),
         (ELSEWHERE, dataclasses.replace(WEB, binds=("/var/lib/docker-data", "/etc"))),
@@ -165,6 +167,40 @@ def test_directories_of_the_host_keep_their_ids_and_that_is_said():
     bound = dataclasses.replace(WEB, binds=("/srv/www",))
     assert "/srv/www" in moves.warnings(ON, Inventory((bound,)))[0]
     assert moves.warnings(ELSEWHERE, Inventory((bound,))) == []
+
+
+def test_volumes_that_lie_elsewhere_keep_their_ids_and_that_is_said():
+    held = Inventory(
+        volumes=(Volume("plain"), Volume("ram", "local", "tmpfs"), Volume("share", "local", ":/export"), Volume("bound", "local", "/srv/x"), Volume("far", "rexray"))
+    )
+    assert [text.split()[1] for text in moves.warnings(ON, held)] == ["share", "bound", "far"]
+    assert moves.warnings(ELSEWHERE, held) == []
+
+
+def test_layers_in_a_pool_do_not_keep_a_directory_of_plain_files_from_moving():
+    assert told(Move(PLAIN, PLAIN, (VOLUMES,)), driver="zfs") == []
+
+
+def test_what_the_engine_mounts_is_no_obstacle_and_all_else_is():
+    held = Inventory(volumes=(Volume("share", "local", ":/export"), Volume("plain")))
+    engines = ["overlay2/aa/merged", "containers/c1/mounts/shm", "containers/c1/shm", "buildkit/executor/x/rootfs", "volumes/share/_data"]
+    others = ["volumes/plain/_data", "image", "volumes/share", "overlay2/aa/diff", "containers/c1"]
+    found = moves.mounted_within(ELSEWHERE, held, [f"/var/lib/docker/{name}" for name in [*engines, *others]])
+    assert [problem.where for problem in found] == [f"/var/lib/docker/{name}" for name in others]
+
+
+def test_what_would_not_be_copied_as_what_it_is_is_told():
+    links = (("/var/lib/docker/volumes/in/_data", "/var/lib/docker/volumes/v/_data"), ("/var/lib/docker/volumes/out", "/srv/out"))
+    there = dataclasses.replace(LISTING, others=("image",), linked_volumes=links)
+    assert [problem.where.rpartition("docker/")[2] for problem in moves.left_out(ELSEWHERE, there)] == ["image", "volumes/in/_data"]
+    assert len(moves.left_out(ON, there)) == 3
+    assert moves.left_out(WITHIN, there) == []
+
+
+def test_many_files_of_nobody_are_named():
+    text = str(moves.without_owner([f"/f{number} (70000:0)" for number in range(25)], ON))
+    assert "25 files" in text
+    assert text.count("(70000:0)") == 20
 
 
 def test_a_filesystem_has_to_have_room_and_a_reserve():
