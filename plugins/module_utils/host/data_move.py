@@ -65,6 +65,8 @@ ExecStartPre=/bin/sh -c 'echo "Docker is not started while its data is moved; ru
 #: How long a daemon without containers may take to stop, and to serve, in seconds.
 _STOPPING = 120.0
 _STARTING = 180.0
+#: How long what was started may need to fail, in seconds.
+_SETTLING = 2.0
 #: How often a person who reads the journal sees the copy advance, in seconds.
 _TELLING = 2.0
 # A container that others lean on may need a moment to be there for them.
@@ -282,6 +284,7 @@ class Mover:
         failed = self._start_containers(engine)
         if failed:
             raise MoveError(f"everything was moved {self.move.describe()}, but {failed}; mend that and run again")
+        self._look_inside(engine)
         self._note(phase=move_journal.DONE, running=(), progress="")
         files.remove(NOTES)
         with contextlib.suppress(OSError):
@@ -509,6 +512,26 @@ class Mover:
             self._host.wait(1)
         reasons = "; ".join(f"{container.name} ({said[container.name]})" for container in waiting)
         return f"containers do not start again: {reasons}"
+
+    def _look_inside(self, engine: EngineControl) -> None:
+        """See that what was started sees its root and its volumes, and tell of what has ended since.
+
+        Raises:
+            MoveError: a container does not; the old data is kept, and the next run looks again.
+        """
+        self._host.wait(_SETTLING)
+        try:
+            running = engine.running()
+            there = {container.identifier for container in engine.inventory().containers}
+        except EngineError as error:
+            raise MoveError(f"everything was moved {self.move.describe()}, but the daemon does not say what runs: {error}; run again") from error
+        blind = {container.name: engine.look_inside(container.identifier) for container in self._journal.running if container.identifier in running}
+        said = "; ".join(f"{name} does not see {reason}" for name, reason in blind.items() if reason)
+        if said:
+            raise MoveError(f"everything was moved {self.move.describe()}, but {said}; mend that and run again")
+        ended = [container.name for container in self._journal.running if container.identifier in there - running]
+        if ended:
+            self.warnings.append(f"What ran before the move was started again, but has ended since: {', '.join(ended)}; see its logs.")
 
     def _await(self, engine: EngineControl) -> None:
         deadline = time.monotonic() + _STARTING

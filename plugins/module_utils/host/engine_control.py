@@ -89,6 +89,23 @@ class EngineControl:
             return str(error)
         return ""
 
+    def look_inside(self, identifier: str) -> str:
+        """Return what a container that runs does not see of its root and its volumes, and why; empty when it sees all, or is gone.
+
+        The engine looks from within the container's own mounts, and opens nothing.
+        """
+        try:
+            found = self._inspect(identifier) or {}
+            volumes = [str(mount.get("Destination")) for mount in found.get("Mounts") or () if mount.get("Type") == "volume"]
+            for path in ["/", *volumes] if found else []:
+                try:
+                    self._call("HEAD", f"/containers/{_checked(identifier)}/archive?path={urllib.parse.quote(path, safe='')}", self._timeout)
+                except EngineError as error:
+                    return f"{path}: {error}"
+        except EngineError as error:
+            return str(error)
+        return ""
+
     def _stop(self, identifier: str) -> str:
         try:
             config = (self._inspect(identifier) or {}).get("Config") or {}
@@ -111,9 +128,12 @@ class EngineControl:
         return engine_socket.get(path, self._timeout, self.address)
 
     def _post(self, path: str, timeout: float) -> None:
+        self._call("POST", path, timeout)
+
+    def _call(self, method: str, path: str, timeout: float) -> None:
         connection = _UnixConnection(self.address, timeout)
         try:
-            connection.request("POST", path, headers={"Content-Length": "0", "User-Agent": "bulkhead.docker"})
+            connection.request(method, path, headers={"Content-Length": "0", "User-Agent": "bulkhead.docker"})
             answer = connection.getresponse()
             said = answer.read(4096)
         except socket.timeout as error:
@@ -123,10 +143,10 @@ class EngineControl:
         finally:
             connection.close()
         if answer.status == 404:
-            raise Gone(_message(said))
+            raise Gone(_message(said) or "it is not there")
         # 304: it is so already.
-        if answer.status not in (204, 304):
-            raise EngineError(_message(said))
+        if answer.status not in (200, 204, 304):
+            raise EngineError(_message(said) or f"the engine answers with status {answer.status}")
 
 
 class _UnixConnection(http.client.HTTPConnection):

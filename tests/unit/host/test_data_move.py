@@ -102,6 +102,9 @@ class Engine:
             self._set(found.identifier, "exited")
         return {}
 
+    def look_inside(self, identifier):
+        return self.blind.get(identifier, "")
+
     def start(self, identifier):
         if identifier not in self.refuses:
             self._set(identifier, "running")
@@ -326,6 +329,24 @@ def test_the_data_comes_along(lab):
     assert lab.engine.running() == {WEB.identifier}
     assert lab.journal.phase == "done"
     assert sorted(lab.journal.old) == [f"{lab.old}/{name}" for name in ("containers", "image", "overlay2", "volumes")]
+
+
+def test_a_container_that_does_not_see_its_data_is_no_end_of_the_move(lab):
+    lab.journal = lab.to_another_root()
+    lab.engine.blind = {WEB.identifier: "/data: it is not there"}
+    with pytest.raises(data_move.MoveError, match="web does not see /data: it is not there"):
+        data_move.around(lab.host, lambda: lab.new, change(lab))
+    assert lab.journal.phase == "started"
+    lab.engine.blind = {}
+    assert data_move.around(lab.host, lambda: lab.new, change(lab)) == ("changed", [])
+    assert lab.journal.phase == "done"
+
+
+def test_a_container_that_ends_in_the_new_place_is_told(lab):
+    lab.journal = lab.to_another_root()
+    lab.engine.start = lambda identifier: ""
+    _changed, warnings = data_move.around(lab.host, lambda: lab.new, change(lab))
+    assert warnings == ["What ran before the move was started again, but has ended since: web; see its logs."]
 
 
 def test_a_daemon_that_does_not_start_in_the_new_place_is_brought_back(lab):

@@ -29,6 +29,9 @@ def engine(tmp_path):
         running = {WEB, DATABASE}
         stuck = set()
         late = 0
+        looked = []
+        seen = {}
+        mounts = []
 
         def answer(self, status, value=None):
             body = b"" if value is None else json.dumps(value).encode()
@@ -43,7 +46,13 @@ def engine(tmp_path):
                 Handler.late -= 1
                 return self.answer(200, [{"Id": found} for found in (sorted({WEB, DATABASE}) if lagging else sorted(Handler.running))])
             identifier = self.path.split("/")[2]
-            return self.answer(200, {"Id": identifier, "Name": "/web", "Config": {"StopTimeout": 1}})
+            if identifier not in (WEB, DATABASE):
+                return self.answer(404, {"message": "No such container"})
+            return self.answer(200, {"Id": identifier, "Name": "/web", "Config": {"StopTimeout": 1}, "Mounts": Handler.mounts})
+
+        def do_HEAD(self):
+            Handler.looked.append(self.path)
+            return self.answer(Handler.seen.get(self.path.partition("=")[2], 200))
 
         def do_POST(self):
             Handler.posted.append(self.path)
@@ -94,6 +103,23 @@ def test_one_that_is_gone_need_not_start(engine):
     control, _server = engine
     assert control.start("c" * 64) == ""
     assert control.start(WEB) == ""
+
+
+def test_a_container_is_asked_for_its_root_and_its_volumes_and_for_no_directory_of_the_host(engine):
+    control, server = engine
+    server.mounts = [{"Type": "volume", "Destination": "/my data?"}, {"Type": "bind", "Destination": "/var/run/docker.sock"}]
+    assert control.look_inside(WEB) == ""
+    assert [path.partition("=")[2] for path in server.looked] == ["%2F", "%2Fmy%20data%3F"]
+
+
+def test_what_a_container_does_not_see_is_named(engine):
+    control, server = engine
+    server.mounts = [{"Type": "volume", "Destination": "/data"}]
+    server.seen = {"%2Fdata": 404}
+    assert control.look_inside(WEB) == "/data: it is not there"
+    server.seen = {"%2F": 500}
+    assert control.look_inside(WEB) == "/: the engine answers with status 500"
+    assert control.look_inside("c" * 64) == ""
 
 
 @pytest.mark.parametrize("identifier", ["../../info", "web", "a" * 65, "a?x=1", ""])
