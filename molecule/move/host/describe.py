@@ -84,7 +84,14 @@ def main():
                 "base": base,
                 "images": sorted(docker("images", "--all", "--quiet", "--no-trunc").split()),
                 "tags": sorted(docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()),
-                "containers": {entry["Name"].lstrip("/"): {"id": entry["Id"], "running": entry["State"]["Running"]} for entry in inspected},
+                "containers": {
+                    entry["Name"].lstrip("/"): {
+                        "id": entry["Id"],
+                        "running": entry["State"]["Running"],
+                        "restart": entry["HostConfig"]["RestartPolicy"],
+                    }
+                    for entry in inspected
+                },
                 "labels": {name: json.loads(docker("volume", "inspect", name))[0]["Labels"] for name in volumes},
                 "volumes": {name: tree(f"{root}/volumes/{name}/_data", base) for name in volumes if name != "log" or "--all" in sys.argv},
                 "accounts": [len(pwd.getpwall()), len(grp.getgrall())],

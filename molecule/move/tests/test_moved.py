@@ -54,6 +54,12 @@ def test_what_ran_runs_and_what_rested_rests(after):
     assert running == {"serving", "leaning", "writer"}
 
 
+def test_restart_policies_are_what_they_were(before, after):
+    policies = {name: found["restart"] for name, found in before["containers"].items()}
+    assert {name: found["restart"] for name, found in after["containers"].items()} == policies
+    assert {policies["serving"]["Name"], policies["writer"]["Name"]} == {"always", "unless-stopped"}
+
+
 def test_what_a_container_wrote_is_in_order_across_the_move(host, root):
     lines = host.check_output("docker exec writer cat /log/lines").split()
     assert [int(line) for line in lines] == list(range(1, len(lines) + 1))

@@ -71,6 +71,7 @@ _SETTLING = 2.0
 _TELLING = 2.0
 # A container that others lean on may need a moment to be there for them.
 _ROUNDS = 3
+_HOST_CONFIG = "hostconfig.json"
 
 
 class MoveError(Exception):
@@ -220,7 +221,8 @@ class Mover:
         if self.move.changes_root:
             self._settle_new_root()
         os.sync()
-        self._note(phase=move_journal.VERIFIED, progress="everything was copied and compared")
+        # Listed now: what comes to lie there later was not copied.
+        self._note(phase=move_journal.VERIFIED, old=self._old(), progress="everything was copied and compared")
 
     def switch(self) -> None:
         """Let the filesystems take the places of the directories; a move to another root is switched by daemon.json.
@@ -261,7 +263,7 @@ class Mover:
             MoveError: something is missing or does not start; the next run looks again.
         """
         engine = control(self._host)
-        self._note(progress="the daemon serves from the new place", old=self._old())
+        self._note(progress="the daemon serves from the new place")
         try:
             self._await(engine)
             held = engine.inventory()
@@ -281,6 +283,7 @@ class Mover:
             )
         self._note(phase=move_journal.STARTED)
         self._forget_old_guards()
+        self._give_back_restart_policies(engine)
         failed = self._start_containers(engine)
         if failed:
             raise MoveError(f"everything was moved {self.move.describe()}, but {failed}; mend that and run again")
@@ -382,16 +385,9 @@ class Mover:
             with contextlib.suppress(FileNotFoundError):
                 os.chown(path, uid, gid, follow_symlinks=False)
         for name in found.containers:
-            path = f"{self.move.after.path}/containers/{name}/config.v2.json"
-            text = files.read_text(path)
-            if text is None:
-                continue
-            with contextlib.suppress(ValueError):
-                config = json.loads(text)
-                changed = moves.relocated(config, self.move) if isinstance(config, dict) else config
-                if changed != config:
-                    status = os.lstat(path)
-                    files.write_text(path, json.dumps(changed), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+            directory = f"{self.move.after.path}/containers/{name}"
+            _rewrite(f"{directory}/config.v2.json", lambda config: moves.relocated(config, self.move))
+            _rewrite(f"{directory}/{_HOST_CONFIG}", moves.resting)
 
     def _tell(self, tree: Tree) -> t.Callable[[tree_copy.Progress], None]:
         def told(progress: tree_copy.Progress) -> None:
@@ -512,6 +508,23 @@ class Mover:
             self._host.wait(1)
         reasons = "; ".join(f"{container.name} ({said[container.name]})" for container in waiting)
         return f"containers do not start again: {reasons}"
+
+    def _give_back_restart_policies(self, engine: EngineControl) -> None:
+        """Let the engine start by itself again what it started by itself in the old root, where all is as it was.
+
+        Raises:
+            MoveError: it does not take one.
+        """
+        if not self.move.changes_root:
+            return
+        self._mount_the_old_root()
+        failed = {}
+        for name in move_look.listing(self.move).containers:
+            policy = moves.restart_policy(_configuration(f"{self.move.before.path}/containers/{name}/{_HOST_CONFIG}"))
+            failed[name] = engine.give_restart_policy(name, policy) if policy else ""
+        said = "; ".join(f"{name[:12]}: {reason}" for name, reason in failed.items() if reason)
+        if said:
+            raise MoveError(f"everything was moved {self.move.describe()}, but containers do not get their restart policies back ({said}); run again")
 
     def _look_inside(self, engine: EngineControl) -> None:
         """See that what was started sees its root and its volumes, and tell of what has ended since.
@@ -718,6 +731,24 @@ def _unmount_old(path: str, journal: Journal) -> None:
             commands.run(["umount", "--", point], timeout=120)
         mounts.drop_fstab_line(point)
         commands.run(["chattr", "-i", "--", point], check=False)
+
+
+def _configuration(path: str) -> dict[str, t.Any]:
+    """Return a container's configuration, which dockerd wrote; one that is none is empty."""
+    try:
+        config = json.loads(files.read_text(path) or "")
+    except (ValueError, RecursionError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _rewrite(path: str, change: t.Callable[[dict[str, t.Any]], dict[str, t.Any]]) -> None:
+    """Change a container's configuration; one that is none stays as it is."""
+    config = _configuration(path)
+    changed = change(config)
+    if changed != config:
+        status = os.lstat(path)
+        files.write_text(path, json.dumps(changed), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
 
 def held_by() -> str:

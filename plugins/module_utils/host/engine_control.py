@@ -89,6 +89,18 @@ class EngineControl:
             return str(error)
         return ""
 
+    def give_restart_policy(self, identifier: str, policy: t.Mapping[str, t.Any]) -> str:
+        """Let the engine start a container by itself again, if it does not; return why not, empty when it does or the container is gone."""
+        try:
+            host = (self._inspect(identifier) or {}).get("HostConfig") or {}
+            if (host.get("RestartPolicy") or {}).get("Name") in ("", "no"):
+                self._post(f"/containers/{_checked(identifier)}/update", self._timeout, {"RestartPolicy": dict(policy)})
+        except Gone:
+            return ""
+        except EngineError as error:
+            return str(error)
+        return ""
+
     def look_inside(self, identifier: str) -> str:
         """Return what a container that runs does not see of its root and its volumes, and why; empty when it sees all, or is gone.
 
@@ -127,13 +139,15 @@ class EngineControl:
     def _get(self, path: str) -> t.Any:
         return engine_socket.get(path, self._timeout, self.address)
 
-    def _post(self, path: str, timeout: float) -> None:
-        self._call("POST", path, timeout)
+    def _post(self, path: str, timeout: float, value: t.Any = None) -> None:
+        self._call("POST", path, timeout, value)
 
-    def _call(self, method: str, path: str, timeout: float) -> None:
+    def _call(self, method: str, path: str, timeout: float, value: t.Any = None) -> None:
         connection = _UnixConnection(self.address, timeout)
+        body = b"" if value is None else json.dumps(value).encode("ascii")
+        headers = {"Content-Length": str(len(body)), "User-Agent": "bulkhead.docker", **({"Content-Type": "application/json"} if body else {})}
         try:
-            connection.request(method, path, headers={"Content-Length": "0", "User-Agent": "bulkhead.docker"})
+            connection.request(method, path, body=body, headers=headers)
             answer = connection.getresponse()
             said = answer.read(4096)
         except socket.timeout as error:

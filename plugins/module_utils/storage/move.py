@@ -450,6 +450,20 @@ def relocated(config: dict[str, t.Any], move: Move) -> dict[str, t.Any]:
     return result
 
 
+def restart_policy(config: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return by which rule the engine starts a container by itself, as its host configuration has it; nothing where it does not."""
+    policy = config.get("RestartPolicy")
+    return dict(policy) if isinstance(policy, dict) and policy.get("Name") not in (None, "", "no") else {}
+
+
+def resting(config: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return a container's host configuration with which the engine does not start it by itself.
+
+    As long as there is a way back to the old root, nobody may write in the new one: that would be lost on the way back.
+    """
+    return {**config, "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}} if restart_policy(config) else config
+
+
 def _moved(path: str, move: Move) -> str:
     inside = _within(path, move.before.path) and not (_within(move.after.path, move.before.path) and _within(path, move.after.path))
     return _dir(move.after.path) + path[len(_dir(move.before.path)):] if inside else path

@@ -631,7 +631,7 @@ OTHERWISE = {
     "host/seccomp_plan choose": "gets texts that engine/seccomp has judged; see its row",
     "host/seccomp_plan _is_new": "gets texts that engine/seccomp has judged; see its row",
     "host/seccomp_plan _effective": "gets texts that engine/seccomp has judged; see its row",
-    "host/data_move Mover._settle_new_root": "a container's configuration, which dockerd wrote; one that is none stays as it is",
+    "host/data_move _configuration": "a container's configuration, which dockerd wrote; one that is none stays as it is",
     "host/filesystem_size mounted": "numbers of an ioctl",
     "host/mounts _fstab_without": "leaves lines as they are; see tests/unit/host/test_mounts.py",
     "host/tree_content _algorithm": "compares words of /proc/cpuinfo",

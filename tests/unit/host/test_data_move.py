@@ -8,6 +8,8 @@ import contextlib
 import dataclasses
 import json
 import os
+import pathlib
+import shutil
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files
@@ -78,6 +80,7 @@ class Engine:
         self.held = Inventory(containers=(WEB,), images=("sha256:1",))
         self.refuses = {}
         self.blind = {}
+        self.policies = {}
 
     def root(self):
         if not self.host.active:
@@ -101,6 +104,10 @@ class Engine:
         for found in containers:
             self._set(found.identifier, "exited")
         return {}
+
+    def give_restart_policy(self, identifier, policy):
+        self.policies[identifier] = policy
+        return ""
 
     def look_inside(self, identifier):
         return self.blind.get(identifier, "")
@@ -150,6 +157,29 @@ class Lab:
         if arguments[0] == "mount":
             self.mounted = [*self.mounted, mounted(arguments[-1])]
         return commands.CommandResult(0, "", "")
+
+    def start_unless_held(self, timeout):
+        """Start the daemon as systemd does, which a drop-in may forbid."""
+        return False if data_move.held_by() else Host.start(self.host, timeout)
+
+    def boot(self):
+        """Start the machine anew."""
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(data_move.PASSING_HOLD)
+        self.mounted = [mounted(path) for path in dict.fromkeys(self.fstab)]
+        self.host.active = not data_move.held_by()
+
+    def reset(self):
+        """Make everything as it was before the first run."""
+        volumes = f"{self.old}/volumes"
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(volumes)
+            os.rename(volumes + ".bulkhead-before-move", volumes)
+        for path in (data_move.PASSING_HOLD, data_move.LASTING_HOLD, data_move.NOTES):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
+        self.journal, self.mounted, self.fstab, self.host.active = None, [], [], True
+        self.engine._set(WEB.identifier, "running")
 
     def to_another_root(self, phase=move_journal.COPYING, **values):
         return Journal(phase, Move(Root(self.old, self.old), Root(self.new, self.new)), **values)
@@ -331,6 +361,42 @@ def test_the_data_comes_along(lab):
     assert sorted(lab.journal.old) == [f"{lab.old}/{name}" for name in ("containers", "image", "overlay2", "volumes")]
 
 
+ALWAYS = {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}
+
+
+def test_no_container_starts_by_itself_in_the_new_place_before_the_way_back_ends(lab, monkeypatch):
+    def copy(source, target, *more):
+        shutil.copytree(source, target, dirs_exist_ok=True)
+
+    monkeypatch.setattr(tree_copy, "copy", copy)
+    lab.journal = lab.to_another_root()
+    here, there = (f"{root}/containers/{WEB.identifier}/hostconfig.json" for root in (lab.old, lab.new))
+    os.makedirs(os.path.dirname(here))
+    pathlib.Path(here).write_text(json.dumps(ALWAYS), encoding="ascii")
+    seen = []
+    done = change(lab)
+
+    def changed():
+        seen.append(json.loads(pathlib.Path(there).read_text(encoding="ascii"))["RestartPolicy"]["Name"])
+        return done()
+
+    data_move.around(lab.host, lambda: lab.new, changed)
+    assert seen == ["no"]
+    assert lab.engine.policies == {WEB.identifier: ALWAYS["RestartPolicy"]}
+    assert json.loads(pathlib.Path(here).read_text(encoding="ascii")) == ALWAYS
+
+
+def test_what_is_put_into_the_old_root_afterwards_is_not_old_data(lab):
+    def changed():
+        os.mkdir(f"{lab.old}/precious")
+        return change(lab)()
+
+    lab.journal = lab.to_another_root()
+    data_move.around(lab.host, lambda: lab.new, changed)
+    data_move.remove_old(lab.host)
+    assert os.listdir(lab.old) == ["precious"]
+
+
 def test_a_container_that_does_not_see_its_data_is_no_end_of_the_move(lab):
     lab.journal = lab.to_another_root()
     lab.engine.blind = {WEB.identifier: "/data: it is not there"}
@@ -424,3 +490,108 @@ def test_what_an_earlier_move_has_left_is_not_forgotten_in_silence(lab):
     mover.copy()
     assert [text for text in mover.warnings if f"{lab.old}/volumes" in text]
     assert not [text for text in mover.warnings if "gone" in text]
+
+
+# Within the root, killed anywhere ---------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process is gone; nothing catches it."""
+
+
+class Steps:
+    """Counts what changes the host, and dies right after the given one."""
+
+    def __init__(self):
+        self.done = 0
+        self.last = 0
+
+    def after(self, real, which=lambda *arguments: True):
+        def stepped(*arguments, **named):
+            result = real(*arguments, **named)
+            self.done += which(*arguments)
+            if which(*arguments) and self.done == self.last:
+                raise Killed
+            return result
+
+        return stepped
+
+
+class Points:
+    """Makes mount points, and mounts what belongs there."""
+
+    warnings = ()
+
+    def __init__(self, predict, immutable):
+        return None
+
+    def converge(self, targets, roots):
+        for target in targets:
+            os.makedirs(target.mount_point, exist_ok=True)
+            if not data_move.mounts.is_mount_point(target.mount_point):
+                commands.run(["mount", "--", target.mount_point])
+
+
+@pytest.fixture
+def stepped(lab, monkeypatch):
+    steps = Steps()
+    lab.fstab = []
+    pathlib.Path(f"{lab.old}/volumes/all").write_text("mine", encoding="ascii")
+    monkeypatch.setattr(data_move.mount_points, "MountPoints", Points)
+    monkeypatch.setattr(data_move.managed_files, "differences", lambda wanted: [])
+    monkeypatch.setattr(data_move.mounts, "write_fstab_line", steps.after(lambda source, path, *more: lab.fstab.append(path)))
+    # What writes a file tidies up after itself when it fails, which nobody does who is killed.
+    monkeypatch.setattr(os, "rename", steps.after(os.rename, lambda source, target: os.path.isdir(target)))
+    monkeypatch.setattr(os, "unlink", steps.after(os.unlink))
+    monkeypatch.setattr(move_file, "write", steps.after(lab.write))
+    monkeypatch.setattr(commands, "run", steps.after(lab.run))
+    monkeypatch.setattr(systemd, "stop", steps.after(lab.host.stop))
+    monkeypatch.setattr(lab.host, "start", steps.after(lab.start_unless_held))
+    monkeypatch.setattr(lab.engine, "stop_all", steps.after(lab.engine.stop_all))
+    monkeypatch.setattr(lab.engine, "start", steps.after(lab.engine.start))
+    return steps
+
+
+def move_on(lab):
+    """What the module does with the journal as it is."""
+    begun = lab.journal if lab.journal is not None and lab.journal.unfinished else None
+    place = lab.within().move.places[0]
+    target = data_move.Target(place.name, place.device, place.path, place.fstype, place.options, 0o701, 0, "UUID=a", "a")
+    data_move.within_the_root(data_move.Mover(lab.host, begun or lab.within(), [target]), lab.host)
+
+
+def assert_moved(lab):
+    volumes = f"{lab.old}/volumes"
+    assert lab.journal.phase == "done"
+    assert lab.journal.old == (f"{volumes}.bulkhead-before-move",)
+    assert pathlib.Path(f"{lab.journal.old[0]}/all").read_text(encoding="ascii") == "mine"
+    assert [mount.target for mount in lab.mounted] == [volumes]
+    assert lab.fstab[-1] == volumes
+    assert not data_move.held_by()
+    assert lab.host.active
+    assert lab.engine.running() == {WEB.identifier}
+
+
+def test_directories_get_their_filesystems(lab, stepped):
+    move_on(lab)
+    assert_moved(lab)
+
+
+@pytest.mark.parametrize("boots", [False, True])
+def test_a_move_within_the_root_that_is_killed_anywhere_is_finished_by_the_next_run(lab, stepped, boots):
+    """Nobody takes over; with a boot, what is below /run is gone and what fstab names is mounted."""
+    move_on(lab)
+    total = stepped.done
+    assert total > 15
+    for last in range(1, total):
+        lab.reset()
+        stepped.done, stepped.last = 0, last
+        with pytest.raises(Killed):
+            move_on(lab)
+        stepped.last = 0
+        if boots:
+            lab.boot()
+        # A kill after the end was noted leaves nothing to do.
+        if lab.journal is None or lab.journal.unfinished:
+            move_on(lab)
+        assert_moved(lab)

@@ -32,6 +32,8 @@ def engine(tmp_path):
         looked = []
         seen = {}
         mounts = []
+        host = {}
+        bodies = []
 
         def answer(self, status, value=None):
             body = b"" if value is None else json.dumps(value).encode()
@@ -48,7 +50,7 @@ def engine(tmp_path):
             identifier = self.path.split("/")[2]
             if identifier not in (WEB, DATABASE):
                 return self.answer(404, {"message": "No such container"})
-            return self.answer(200, {"Id": identifier, "Name": "/web", "Config": {"StopTimeout": 1}, "Mounts": Handler.mounts})
+            return self.answer(200, {"Id": identifier, "Name": "/web", "Config": {"StopTimeout": 1}, "Mounts": Handler.mounts, "HostConfig": Handler.host})
 
         def do_HEAD(self):
             Handler.looked.append(self.path)
@@ -56,6 +58,7 @@ def engine(tmp_path):
 
         def do_POST(self):
             Handler.posted.append(self.path)
+            Handler.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
             _empty, _containers, identifier, verb = self.path.split("/")
             if identifier not in (WEB, DATABASE):
                 return self.answer(404, {"message": "No such container"})
@@ -120,6 +123,16 @@ def test_what_a_container_does_not_see_is_named(engine):
     server.seen = {"%2F": 500}
     assert control.look_inside(WEB) == "/: the engine answers with status 500"
     assert control.look_inside("c" * 64) == ""
+
+
+@pytest.mark.parametrize(("has", "given"), [("no", True), ("always", False), ("unless-stopped", False)])
+def test_a_restart_policy_is_given_to_a_container_that_has_none(engine, has, given):
+    control, server = engine
+    server.host = {"RestartPolicy": {"Name": has}}
+    assert control.give_restart_policy(WEB, {"Name": "on-failure", "MaximumRetryCount": 3}) == ""
+    assert server.posted == ([f"/containers/{WEB}/update"] if given else [])
+    assert [json.loads(body) for body in server.bodies] == ([{"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3}}] if given else [])
+    assert control.give_restart_policy("c" * 64, {"Name": "always"}) == ""
 
 
 @pytest.mark.parametrize("identifier", ["../../info", "web", "a" * 65, "a?x=1", ""])

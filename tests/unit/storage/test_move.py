@@ -125,6 +125,19 @@ def test_there_and_back_is_where_it_was():
     assert moves.relocated(moves.relocated(CONFIG, ON), OFF) == CONFIG
 
 
+@pytest.mark.parametrize("name", ["always", "unless-stopped", "on-failure"])
+def test_no_container_starts_by_itself_while_there_is_a_way_back(name):
+    config = {"Memory": 2**40, "RestartPolicy": {"Name": name, "MaximumRetryCount": 3}}
+    assert moves.resting(config) == {"Memory": 2**40, "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}
+    assert moves.restart_policy(config) == {"Name": name, "MaximumRetryCount": 3}
+
+
+@pytest.mark.parametrize("config", [{}, {"RestartPolicy": None}, {"RestartPolicy": {}}, {"RestartPolicy": {"Name": ""}}, {"RestartPolicy": {"Name": "no"}}])
+def test_a_container_that_does_not_start_by_itself_stays_as_it_is(config):
+    assert moves.resting(config) == config
+    assert moves.restart_policy(config) == {}
+
+
 @pytest.mark.parametrize(
     ("move", "containers", "held", "words"),
     [
