@@ -29,8 +29,8 @@ options:
   step:
     description:
       - V(copy) copies, and moves what needs no change of C(daemon.json).
-      - V(remove) removes what a finished move has left of the old data; filesystems that were mounted in the old place are
-        unmounted and taken out of C(/etc/fstab), and keep what they hold.
+      - V(remove) removes what a finished move has left of the old data, if the daemon uses the place that it was moved to.
+        Filesystems that were mounted in the old place are unmounted and taken out of C(/etc/fstab), and keep what they hold.
     type: str
     choices: [copy, remove]
     default: copy

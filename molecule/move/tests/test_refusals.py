@@ -10,6 +10,9 @@ import pytest
 WORDS = {
     "data in the way without leave": "docker_storage_existing_data",
     "a container that would be gone": "container cased: was started with --rm",
+    "a resting container that would be gone": "container cased: was made with --rm and rests",
+    "something mounted in a volume": "volumes/mounted/_data: has something mounted on it",
+    "a volume behind a link": "volumes/linked/_data: is a symbolic link to /var/lib/docker/volumes/odd/_data",
     "too little room": "has room for",
     "a node of a swarm": "swarm",
     "a daemon that is silent": "start docker.service first",

@@ -62,8 +62,8 @@ def obstacles(move: Move, held: Inventory, sizes: t.Mapping[str, int]) -> list[P
         return [
             Problem(
                 move.before.path,
-                f"passes through the symbolic link {link}, so containers know their data by another path; give dockerd {os.path.realpath(move.before.data_root)} "
-                "as its data-root first, which is the same place",
+                f"passes through the symbolic link {link}, so containers know their data by another path; "
+                f"give dockerd {os.path.realpath(move.before.data_root)} as its data-root first, which is the same place",
             )
         ]
     wanted: dict[str, int] = {}
@@ -107,11 +107,8 @@ def in_the_way(move: Move) -> list[Problem]:
     problems = []
     for tree in moves.trees(move, listing(move), {}):
         name = os.path.basename(tree.target)
-        if name in _KNOWN:
-            lying = storage.foreign(name, tree.target)
-        else:
-            lying = [] if of_docker and storage.belongs("data-root", name) else occupants(tree.target)
-        if lying:
+        lying = storage.foreign(name, tree.target) if name in _KNOWN else occupants(tree.target)
+        if lying and (name in _KNOWN or not (of_docker and storage.belongs("data-root", name))):
             problems.append(moves.occupied(tree.target, lying))
     return problems
 

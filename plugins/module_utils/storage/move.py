@@ -237,7 +237,7 @@ def impossible(move: Move, held: Inventory) -> list[Problem]:
         problems.append(Problem(source, "holds no images, because they lie in containerd's store, which cannot be moved; remove what is there first"))
     elif held.driver not in _PLAIN_DRIVERS and (move.changes_root or any(place.name == "data-root" for place in move.places)):
         problems.append(
-            Problem(source, f"holds layers of the driver {held.driver}, which are no plain files and cannot be copied as such; remove images and containers first")
+            Problem(source, f"holds layers of the driver {held.driver}, which are no plain files and cannot be copied; remove images and containers first")
         )
     elif move.shifts_ids and held.driver != "overlay2":
         problems.append(Problem(source, f"holds layers of the driver {held.driver}, whose ids cannot be shifted; only those of overlay2 can"))
@@ -268,7 +268,7 @@ def _against_containers(move: Move, held: Inventory) -> list[Problem]:
             problems.append(told(container, "is paused and would not be so afterwards; unpause or stop it first"))
         if container.removed_at_stop and not container.running:
             problems.append(
-                told(container, "was made with --rm and rests, so the engine removes it with its anonymous volumes when it starts next; remove it yourself first")
+                told(container, "was made with --rm and rests, so the engine removes it with its anonymous volumes at its next start; remove it yourself first")
             )
         if container.running and container.removed_at_stop:
             problems.append(
@@ -370,7 +370,7 @@ def occupied(where: str, names: t.Sequence[str]) -> Problem:
     """Return that something lies where a new move would copy to."""
     return Problem(
         where,
-        f"is where existing data is to go, but holds {_some(names)} already, which would be replaced; look what that is, and move it away or name another place",
+        f"is where existing data is to go, but holds {_some(names)} already, which would be replaced; look what that is, move it away or name another place",
     )
 
 

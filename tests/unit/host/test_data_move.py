@@ -24,7 +24,13 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.engine_socket import EngineError
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move_journal
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Container, Inventory, Move, Place, Root
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import (
+    Container,
+    Inventory,
+    Move,
+    Place,
+    Root,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move_journal import Journal
 
 WEB = Container("a" * 64, "web", "running")
@@ -139,7 +145,7 @@ class Lab:
         monkeypatch.setattr(systemd, "stop", self.host.stop)
         monkeypatch.setattr(systemd, "daemon_reload", lambda: None)
         monkeypatch.setattr(data_move.mounts, "mountinfo", lambda: self.mounted)
-        monkeypatch.setattr(data_move.mounts, "fstab", lambda: [])
+        monkeypatch.setattr(data_move.mounts, "fstab", list)
         monkeypatch.setattr(tree_copy, "copy", lambda source, target, *more: self.log.append(f"copy {os.path.relpath(source, tmp_path)}"))
         monkeypatch.setattr(tree_verify, "verify", lambda *more: [])
         monkeypatch.setattr(commands, "run", self.run)
@@ -441,15 +447,21 @@ def test_a_move_that_another_run_has_finished_meanwhile_is_not_begun_again(lab, 
 # Where something lies already -------------------------------------------------------------------------------------------
 
 
-def test_a_new_move_does_not_replace_what_lies_on_a_filesystem(lab):
+def test_a_new_move_does_not_replace_what_lies_on_a_filesystem(lab, monkeypatch):
     def stage(path):
         os.makedirs(f"{path}/somebody", exist_ok=True)
 
     ran = lab.run
+
+    def run(arguments, **named):
+        result = ran(arguments, **named)
+        if arguments[0] == "mount":
+            stage(arguments[-1])
+        return result
+
+    monkeypatch.setattr(commands, "run", run)
     with pytest.raises(data_move.Refused, match="/dev/sdb1: is where existing data is to go, but holds somebody already"):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(commands, "run", lambda arguments, **named: (ran(arguments, **named), arguments[0] == "mount" and stage(arguments[-1]))[0])
-            lab.mover(lab.within()).copy()
+        lab.mover(lab.within()).copy()
     assert lab.log == ["mount", "umount"]
     assert lab.journal is None
 

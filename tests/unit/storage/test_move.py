@@ -183,9 +183,8 @@ def test_directories_of_the_host_keep_their_ids_and_that_is_said():
 
 
 def test_volumes_that_lie_elsewhere_keep_their_ids_and_that_is_said():
-    held = Inventory(
-        volumes=(Volume("plain"), Volume("ram", "local", "tmpfs"), Volume("share", "local", ":/export"), Volume("bound", "local", "/srv/x"), Volume("far", "rexray"))
-    )
+    elsewhere = (Volume("share", "local", ":/export"), Volume("bound", "local", "/srv/x"), Volume("far", "rexray"))
+    held = Inventory(volumes=(Volume("plain"), Volume("ram", "local", "tmpfs"), *elsewhere))
     assert [text.split()[1] for text in moves.warnings(ON, held)] == ["share", "bound", "far"]
     assert moves.warnings(ELSEWHERE, held) == []
 
