@@ -104,7 +104,7 @@ def _move(module, host, params):
 def _move_alone(module, host, params):
     request = storage_options.read(params)
     moving = move_plan.make(request)
-    reasons = [*moving.storage.problems, *([] if moving.storage.problems or module.check_mode else moving.problems())]
+    reasons = [*moving.storage.problems, *([] if moving.storage.problems else moving.problems())]
     if reasons:
         module.fail_json(msg=problems.summary(reasons), problems=[str(problem) for problem in reasons])
     if moving.journal is None:

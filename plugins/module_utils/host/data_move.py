@@ -295,6 +295,10 @@ class Mover:
 
     def back(self) -> str:
         """Let the daemon serve from the old place again, with all containers that ran; return that in words."""
+        with contextlib.suppress(MoveError):
+            if self.move.changes_root and self.new_counts():
+                # What went wrong has left daemon.json as it was to become.
+                return f"{self._host.config_file} has Docker use {self.move.after.path} all the same, where everything was compared; run again to go on there"
         where = f"The data is where it was, in {self.move.before.path}"
         # From here on containers may write again, so what was compared is not known to be the same any more. What failed may have
         # been a full disk, or somebody in the filesystem: neither may keep Docker down.
@@ -417,7 +421,12 @@ class Mover:
     def _mounts_in_the_old_root(self) -> dict[str, str]:
         """Return what has to be mounted for the old root to be whole: dockerd unmounts some of it when it stops (moby#36149)."""
         names = [self.move.before.data_root, self.move.before.path, *(f"{self.move.before.path}/{name}" for name in ("overlay2", "volumes", "containers"))]
-        return {mount.target: mount.source for mount in mounts.mountinfo() if mount.target in names}
+        listed = [line.target for line in mounts.fstab()]
+        return {
+            mount.target: mount.source
+            for mount in mounts.mountinfo()
+            if mount.target in names and (mount.target in listed or not _is_mount_of_itself(mount))
+        }
 
     def _mount_the_old_root(self) -> None:
         for path, device in self._journal.mounts.items():
@@ -731,6 +740,12 @@ def _unmount_old(path: str, journal: Journal) -> None:
             commands.run(["umount", "--", point], timeout=120)
         mounts.drop_fstab_line(point)
         commands.run(["chattr", "-i", "--", point], check=False)
+
+
+def _is_mount_of_itself(mount: mounts.MountInfo) -> bool:
+    """Tell whether a directory was only mounted on itself, as dockerd does with its root where mounts are private (moby: setupDaemonRootPropagation)."""
+    parent = mounts.mount_of(os.path.dirname(mount.target))
+    return mount.root != "/" and parent is not None and parent.number == mount.number
 
 
 def _configuration(path: str) -> dict[str, t.Any]:

@@ -49,13 +49,14 @@ def scope(move: Move, tree: Tree) -> trees.Scope:
     return trees.Scope(id_shift.Shift(_mapping(move.before.ids), _mapping(move.after.ids)), tree.below, tree.exclude)
 
 
-def obstacles(move: Move, held: Inventory, sizes: t.Mapping[str, int]) -> list[Problem]:
+def obstacles(move: Move, held: Inventory, sizes: t.Mapping[str, int], taken: t.Mapping[str, int]) -> list[Problem]:
     """Return which filesystems are too small for what would be copied to them, which files have owners that nobody can shift, and
     what lies or is mounted in the old root that would be left behind.
 
     Args:
         held: what the daemon says that it holds.
         sizes: by mount point, the room of filesystems that are still to be made or mounted.
+        taken: by path, the room that files are going to take before that, such as loop images.
     """
     link = mounts.first_link(move.before.path)
     if link:
@@ -80,6 +81,10 @@ def obstacles(move: Move, held: Inventory, sizes: t.Mapping[str, int]) -> list[P
         where = place or (mount.target if mount is not None else "/")
         wanted[where] = wanted.get(where, 0) + usage.disk_bytes
         free[where] = sizes[place] if place else disks.free_bytes(tree.target)
+    for path, size in taken.items():
+        mount = mounts.mount_of(path)
+        if mount is not None and mount.target in free:
+            free[mount.target] = max(0, free[mount.target] - size)
     found = [*moves.left_out(move, there), *moves.mounted_within(move, held, mounted), *_not_in_fstab(move), *moves.room(move, wanted, free)]
     return [*found, moves.without_owner(outside, move)] if outside else found
 
@@ -136,7 +141,7 @@ def _linked_volumes(path: str) -> t.Iterator[tuple[str, str]]:
 
 def _not_in_fstab(move: Move) -> list[Problem]:
     path = f"{move.before.path}/overlay2"
-    if not move.changes_root or not mounts.is_mount_point(path) or any(line.target == path for line in mounts.fstab()):
+    if not mounts.is_mount_point(path) or any(line.target == path for line in mounts.fstab()):
         return []
     return [Problem(path, "has a filesystem that /etc/fstab does not name, and dockerd unmounts it when it stops (moby#36149); write it into /etc/fstab first")]
 

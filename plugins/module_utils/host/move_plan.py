@@ -11,7 +11,7 @@ import dataclasses
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import data_move, move_file, move_look
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import data_move, move_file, move_look, trees
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.storage_options import Request
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move as moves
@@ -48,13 +48,13 @@ class MovePlan:
             held = data_move.inventory(Daemon(), move.before)
         except data_move.MoveError as error:
             return [Problem(OPTION, str(error))]
+        taken = {step.device: int(step.arguments["size"]) for step in self.storage.steps if step.action == "allocate"}
         aside = [place.path + moves.ASIDE for place in moves.outermost(move.places)]
-        return [
-            *moves.impossible(move, held),
-            *move_look.obstacles(move, held, self.storage.sizes),
-            *move_look.left_behind(aside),
-            *(move_look.in_the_way(move) if move.changes_root else []),
-        ]
+        found = [*moves.impossible(move, held), *move_look.left_behind(aside), *(move_look.in_the_way(move) if move.changes_root else [])]
+        try:
+            return [*found, *move_look.obstacles(move, held, self.storage.sizes, taken)]
+        except trees.TreeError as error:
+            return [*found, Problem(OPTION, str(error))]
 
 
 def make(request: Request) -> MovePlan:

@@ -429,6 +429,30 @@ def test_a_daemon_that_does_not_start_in_the_new_place_is_brought_back(lab):
     assert (lab.journal.phase, lab.journal.running) == ("copying", ())
 
 
+def test_a_daemon_whose_files_could_not_be_put_back_is_not_taken_for_the_old_one(lab):
+    def half_changed():
+        lab.host.root = lab.new
+        raise ValueError("The old files could not be restored")
+
+    lab.journal = lab.to_another_root()
+    with pytest.raises(data_move.MoveError, match=f"use {lab.new} all the same"):
+        data_move.around(lab.host, lambda: lab.new, half_changed)
+    assert lab.journal.phase == "verified"
+    assert data_move.around(lab.host, lambda: lab.new, change(lab)) == ("changed", [])
+    assert lab.journal.phase == "done"
+
+
+def test_what_is_mounted_in_the_old_root_is_noted_but_not_what_the_engine_mounts_on_itself(lab):
+    lab.mounted = [
+        data_move.mounts.MountInfo("8:1", "/", "/", "ext4", "/dev/sda1"),
+        data_move.mounts.MountInfo("8:1", lab.old, lab.old, "ext4", "/dev/sda1"),
+        data_move.mounts.MountInfo("8:18", "/", f"{lab.old}/overlay2", "xfs", "/dev/sdb2"),
+        data_move.mounts.MountInfo("8:18", "/v", f"{lab.old}/volumes", "xfs", "/dev/sdb2"),
+    ]
+    lab.mover(lab.to_another_root()).copy()
+    assert lab.journal.mounts == {f"{lab.old}/overlay2": "/dev/sdb2", f"{lab.old}/volumes": "/dev/sdb2"}
+
+
 def test_a_move_that_another_run_has_finished_meanwhile_is_not_begun_again(lab, monkeypatch):
     lab.journal = lab.to_another_root()
 

@@ -23,7 +23,7 @@ def move(old):
 
 
 def told(old):
-    return [str(problem) for problem in move_look.obstacles(move(old), Inventory(), {f"{old.parent}/new": 2**40})]
+    return [str(problem) for problem in move_look.obstacles(move(old), Inventory(), {f"{old.parent}/new": 2**40}, {})]
 
 
 def test_what_lies_in_a_root_is_listed_without_other_roots(old):
@@ -60,3 +60,12 @@ def test_layers_that_nobody_could_mount_again_are_refused(old, monkeypatch, list
     monkeypatch.setattr(move_look.mounts, "fstab", lambda: [FstabLine("UUID=a", f"{old}/overlay2", "xfs", "defaults")] if listed else [])
     assert [text for text in told(old) if "write it into /etc/fstab first" in text] == ([] if listed else told(old))
     assert listed or len(told(old)) == 1
+
+
+def test_room_that_loop_images_are_going_to_take_is_not_counted_twice(old, monkeypatch):
+    gib = 1024**3
+    monkeypatch.setattr(move_look.mounts, "mountinfo", lambda: [MountInfo("8:1", "/", "/", "ext4", "/dev/sda1")])
+    monkeypatch.setattr(move_look.disks, "free_bytes", lambda path: 2 * gib)
+    assert move_look.obstacles(move(old), Inventory(), {}, {}) == []
+    (problem,) = move_look.obstacles(move(old), Inventory(), {}, {"/var/lib/bulkhead/loop/volumes.img": 2 * gib})
+    assert str(problem).startswith("/: has room for 0")

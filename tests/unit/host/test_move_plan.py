@@ -4,10 +4,16 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import data_move, move_file, move_plan
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    data_move,
+    move_file,
+    move_look,
+    move_plan,
+    trees,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.storage_options import Request
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move_journal
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Move, Place, Root
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Inventory, Move, Place, Root
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move_journal import Journal
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import StoragePlan, Target
 
@@ -58,6 +64,18 @@ def test_directories_in_use_are_a_new_move(host):
 def test_a_host_without_data_has_nothing_to_move(host):
     host.data = False
     assert move_plan.make(asked()).journal is None
+
+
+def test_a_tree_that_cannot_be_looked_at_is_told(host, monkeypatch):
+    def broken(*more):
+        raise trees.TreeError("/var/lib/docker/volumes cannot be read: Input/output error")
+
+    monkeypatch.setattr(data_move, "inventory", lambda daemon, root: Inventory())
+    monkeypatch.setattr(move_look, "obstacles", broken)
+    monkeypatch.setattr(move_look, "left_behind", lambda paths: [])
+    assert [str(problem) for problem in move_plan.make(asked()).problems()] == [
+        "docker_storage_existing_data: /var/lib/docker/volumes cannot be read: Input/output error."
+    ]
 
 
 def test_a_move_that_was_begun_may_go_on_filling_its_filesystems(host):
