@@ -80,17 +80,18 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     storage_options,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move
 
 
 def _described(host, moving):
     """Return what a move is going to do, in words."""
-    move = moving.journal.move
+    wanted = moving.journal.move
     if moving.begun:
-        return [f"go on with the move {move.describe()}, which stands at '{moving.journal.phase}'"]
-    held = data_move.inventory(host, move.before)
+        return [f"go on with the move {wanted.describe()}, which stands at '{moving.journal.phase}'"]
+    held = data_move.inventory(host, wanted.before)
     running = [container.name for container in held.containers if container.running]
     return [
-        f"copy {held.describe()} {move.describe()}",
+        f"copy {held.describe()} {wanted.describe()}",
         f"stop {', '.join(running) or 'no container'} and Docker, copy the rest, compare everything, switch, and start them again",
     ]
 
@@ -111,6 +112,8 @@ def _move_alone(module, host, params):
         return [], ""
     told = _described(host, moving)
     mover = data_move.Mover(host, moving.journal, moving.storage.targets, params["immutable"])
+    if module.check_mode and not moving.begun:
+        mover.warnings += move.warnings(moving.journal.move, data_move.inventory(host, moving.journal.move.before))
     if not module.check_mode:
         if not moving.journal.move.changes_root:
             data_move.within_the_root(mover, host)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import http.client
 import json
+import os
 import re
 import socket
 import time
@@ -196,14 +197,16 @@ def _container(found: t.Mapping[str, t.Any]) -> Container:
         removed_at_stop=bool(host.get("AutoRemove")),
         host_parts=(*(["privileged mode"] if host.get("Privileged") else []), *shared),
         own_userns=host.get("UsernsMode") == "host",
-        binds=tuple(str(mount.get("Source")) for mount in found.get("Mounts") or () if mount.get("Type") == "bind"),
+        # A link may lead into the root.
+        binds=tuple(os.path.realpath(str(mount.get("Source"))) for mount in found.get("Mounts") or () if mount.get("Type") == "bind"),
         started=str(state.get("StartedAt") or ""),
     )
 
 
 def _volume(entry: t.Mapping[str, t.Any]) -> Volume:
     options = entry.get("Options") or {}
-    return Volume(str(entry.get("Name")), str(entry.get("Driver")), str(options.get("device") or ""))
+    device = str(options.get("device") or "")
+    return Volume(str(entry.get("Name")), str(entry.get("Driver")), os.path.realpath(device) if device.startswith("/") else device)
 
 
 def _message(content: bytes) -> str:

@@ -98,6 +98,8 @@ def make(request: Request) -> MovePlan:
         return MovePlan(found, dataclasses.replace(begun, move=move), True)
     if not places and not move.changes_root:
         return MovePlan(found)
+    if any(target.name == "containerd" and not target.mounted for target in found.targets):
+        return MovePlan(StoragePlan(after.path, problems=(_containerd(),)))
     return MovePlan(found, Journal(move_journal.COPYING, move))
 
 
@@ -118,6 +120,14 @@ def _forgotten() -> Problem:
         move_file.PATH,
         f"tells of no unfinished move, but {data_move.held_by()} keeps Docker from starting because of one; put the note back, or see which place of "
         f"the data is whole (a directory called *{moves.ASIDE} is, and belongs in the place of its name without that), and remove the drop-in",
+    )
+
+
+def _containerd() -> Problem:
+    return Problem(
+        "containerd",
+        "would get a filesystem under its feet, because it runs on while Docker's data is copied; leave it out of the layout in the run that moves the data, "
+        "and add it in the next",
     )
 
 

@@ -290,10 +290,19 @@ def _against_containers(move: Move, held: Inventory) -> list[Problem]:
 
 
 def warnings(move: Move, held: Inventory) -> list[str]:
-    """Return what a person should know before: directories of the host, and volumes that lie elsewhere, whose files keep their ids."""
-    if not move.shifts_ids:
-        return []
+    """Return what a person should know before: who looks for Docker's data where it was, and whose files keep their ids.
+
+    The latter are directories of the host, and volumes that lie elsewhere.
+    """
     told = [
+        f"Container {container.name} mounts {bind} of the host, and finds Docker's data in it at {move.after.path} afterwards, not at {move.before.path}."
+        for container in (held.containers if move.changes_root else ())
+        for bind in container.binds
+        if _within(move.before.path, bind) and not _within(bind, move.before.path)
+    ]
+    if not move.shifts_ids:
+        return told
+    told += [
         f"Volume {volume.name} {f'is a mount of {volume.device}' if volume.device else f'belongs to the driver {volume.driver}'}, whose files keep their "
         "ids, while those of containers become others; give them to the new ids where containers have to write."
         for volume in held.volumes

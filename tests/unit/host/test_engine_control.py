@@ -160,3 +160,12 @@ def test_what_matters_of_a_container_is_read():
     assert (found.name, found.status, found.running, found.removed_at_stop, found.own_userns) == ("web", "paused", True, True, True)
     assert found.host_parts == ("privileged mode", "the host's network")
     assert found.binds == ("/srv",)
+
+
+def test_a_link_into_the_root_is_seen_for_what_it_is(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to("/var/lib/docker/volumes")
+    found = engine_control._container({"Id": WEB, "Mounts": [{"Type": "bind", "Source": str(link)}]})
+    assert found.binds == ("/var/lib/docker/volumes",)
+    assert engine_control._volume({"Name": "v", "Driver": "local", "Options": {"device": str(link)}}).device == "/var/lib/docker/volumes"
+    assert engine_control._volume({"Name": "v", "Driver": "local", "Options": {"device": ":/export"}}).device == ":/export"

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     data_move,
@@ -44,7 +46,7 @@ class Asked(Request):
 
     def plan(self, movable=None):
         self.__dict__["movable"] = movable
-        return StoragePlan(self.data_root, (TARGET,))
+        return StoragePlan(self.data_root, self.__dict__.get("targets", (TARGET,)))
 
 
 def asked(data_root="/var/lib/docker", may_move=True):
@@ -59,6 +61,15 @@ def refusals(made):
 def test_directories_in_use_are_a_new_move(host):
     made = move_plan.make(asked())
     assert (made.journal, made.begun) == (Journal(move_journal.COPYING, Move(ROOT, ROOT, (PLACE,))), False)
+
+
+def test_containerd_does_not_get_a_filesystem_while_data_is_moved(host):
+    request = asked()
+    containerd = Target("containerd", "/dev/sdc1", "/var/lib/containerd", "xfs", (), None, 0)
+    request.__dict__["targets"] = (TARGET, containerd)
+    assert "add it in the next" in refusals(move_plan.make(request))[0]
+    request.__dict__["targets"] = (TARGET, dataclasses.replace(containerd, mounted=True))
+    assert move_plan.make(request).journal is not None
 
 
 def test_a_host_without_data_has_nothing_to_move(host):

@@ -182,6 +182,13 @@ def test_directories_of_the_host_keep_their_ids_and_that_is_said():
     assert moves.warnings(ELSEWHERE, Inventory((bound,))) == []
 
 
+@pytest.mark.parametrize(("bind", "said"), [("/", True), ("/var/lib", True), ("/var/lib/dock", False), ("/srv", False)])
+def test_who_sees_docker_s_data_through_the_host_is_told_where_it_is(bind, said):
+    held = Inventory((dataclasses.replace(WEB, binds=(bind,)),))
+    assert len(moves.warnings(ELSEWHERE, held)) == said
+    assert moves.warnings(WITHIN, held) == []
+
+
 def test_volumes_that_lie_elsewhere_keep_their_ids_and_that_is_said():
     elsewhere = (Volume("share", "local", ":/export"), Volume("bound", "local", "/srv/x"), Volume("far", "rexray"))
     held = Inventory(volumes=(Volume("plain"), Volume("ram", "local", "tmpfs"), *elsewhere))
