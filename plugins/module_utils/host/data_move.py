@@ -173,13 +173,15 @@ class Mover:
         self.expect_the_old_root()
         if self._journal.phase != move_journal.COPYING or self._journal.running or held_by():
             # A run was killed after it had stopped what ran, which may rest only for the last part.
-            self.back()
+            said = self.back()
+            if not self._host.unit().active:
+                raise MoveError(said)
         held = inventory(self._host, self.move.before)
-        noted = move_file.read()
         found = moves.impossible(self.move, held)
         if found:
             raise Refused(found)
-        if noted is None or not noted.unfinished:
+        noted = move_file.read()
+        if not _begun(noted):
             self._expect_room_of_its_own()
             self.warnings += [
                 f"An earlier move has left {path}, which docker_storage_old_data does not know of any more after this one; remove it by hand."
@@ -300,6 +302,11 @@ class Mover:
                 # What went wrong has left daemon.json as it was to become.
                 return f"{self._host.config_file} has Docker use {self.move.after.path} all the same, where everything was compared; run again to go on there"
         where = f"The data is where it was, in {self.move.before.path}"
+        if not _begun(move_file.read()):
+            # Nor may it look so to the next run, which would not ask any more what lies where it copies to.
+            with contextlib.suppress(commands.CommandError):
+                self._unstage()
+            return f"{where}, and nothing was begun"
         # From here on containers may write again, so what was compared is not known to be the same any more. What failed may have
         # been a full disk, or somebody in the filesystem: neither may keep Docker down.
         with contextlib.suppress(files.FileError):
@@ -329,10 +336,9 @@ class Mover:
     def rescue(self) -> None:
         """Leave a daemon that serves where a run was killed: from the old place, or from the new one if that counts already."""
         self._host.disconnect()
-        self._journal = move_file.read() or self._journal
-        if not self._journal.unfinished:
-            return
-        if self.new_counts():
+        noted = move_file.read()
+        self._journal = noted if noted is not None and noted.unfinished else self._journal
+        if _begun(noted) and self.new_counts():
             if not self.move.changes_root:
                 self.switch()
             elif not self._host.unit().active:
@@ -764,6 +770,10 @@ def _rewrite(path: str, change: t.Callable[[dict[str, t.Any]], dict[str, t.Any]]
     if changed != config:
         status = os.lstat(path)
         files.write_text(path, json.dumps(changed), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+
+
+def _begun(noted: Journal | None) -> bool:
+    return noted is not None and noted.unfinished
 
 
 def held_by() -> str:

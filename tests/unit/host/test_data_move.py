@@ -490,6 +490,23 @@ def test_a_new_move_does_not_replace_what_lies_on_a_filesystem(lab, monkeypatch)
     assert lab.journal is None
 
 
+def test_a_new_move_that_fails_before_its_first_note_is_not_taken_for_one_that_was_begun(lab):
+    lab.host.active = False
+    with pytest.raises(data_move.MoveError, match="start docker.service first.*nothing was begun"):
+        data_move.within_the_root(lab.mover(lab.within()), lab.host)
+    assert lab.journal is None
+    assert lab.log == []
+
+
+@pytest.mark.parametrize("phase", [None, "done"])
+def test_whoever_takes_over_before_the_first_note_begins_nothing_and_ends_nothing(lab, phase):
+    lab.journal = noted = phase and lab.within(phase)
+    lab.mounted = [mounted(f"{data_move.STAGING}/volumes")]
+    lab.mover(lab.within()).rescue()
+    assert lab.journal == noted
+    assert lab.log == ["umount"]
+
+
 def test_a_move_that_was_begun_finds_there_what_it_has_copied(lab):
     lab.journal = lab.within()
     os.makedirs(f"{data_move.STAGING}/volumes/v")
