@@ -382,7 +382,8 @@ class Mover:
     def _compare(self, final: bool) -> None:
         wrong: list[str] = []
         for tree in self._trees():
-            differences = tree_verify.verify(tree.source, tree.target, move_look.scope(self.move, tree), self._seen, self._tell(tree))
+            # What is in memory would be right even where the disk is not.
+            differences = tree_verify.verify(tree.source, tree.target, move_look.scope(self.move, tree), self._seen, self._tell(tree), from_disk=True)
             wrong += [f"{tree.target}: {found}" for found in differences]
         self._seen.save(NOTES)
         if final and wrong:

@@ -147,12 +147,17 @@ class Lab:
         monkeypatch.setattr(data_move.mounts, "mountinfo", lambda: self.mounted)
         monkeypatch.setattr(data_move.mounts, "fstab", list)
         monkeypatch.setattr(tree_copy, "copy", lambda source, target, *more: self.log.append(f"copy {os.path.relpath(source, tmp_path)}"))
-        monkeypatch.setattr(tree_verify, "verify", lambda *more: [])
+        monkeypatch.setattr(tree_verify, "verify", self.verify)
         monkeypatch.setattr(commands, "run", self.run)
         self.busy = False
+        self.differences = []
 
     def write(self, journal):
         self.journal = journal
+
+    def verify(self, source, target, scope, notes, progress, from_disk):
+        assert from_disk
+        return list(self.differences)
 
     def run(self, arguments, **named):
         self.log.append(arguments[0])
@@ -451,6 +456,15 @@ def test_what_is_mounted_in_the_old_root_is_noted_but_not_what_the_engine_mounts
     ]
     lab.mover(lab.to_another_root()).copy()
     assert lab.journal.mounts == {f"{lab.old}/overlay2": "/dev/sdb2", f"{lab.old}/volumes": "/dev/sdb2"}
+
+
+def test_a_copy_that_is_not_what_was_copied_is_not_switched_to(lab):
+    lab.journal = lab.to_another_root()
+    lab.differences = ["v/_data/file differs in content"]
+    with pytest.raises(data_move.MoveError, match="v/_data/file differs in content.*Docker serves from .*old as before"):
+        data_move.around(lab.host, lambda: lab.new, change(lab))
+    assert "change" not in lab.log
+    assert lab.engine.running() == {WEB.identifier}
 
 
 def test_a_move_that_another_run_has_finished_meanwhile_is_not_begun_again(lab, monkeypatch):
