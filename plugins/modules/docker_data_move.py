@@ -76,6 +76,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import prob
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     data_move,
     move_file,
+    move_look,
     move_plan,
     storage_options,
 )
@@ -113,7 +114,8 @@ def _move_alone(module, host, params):
     told = _described(host, moving)
     mover = data_move.Mover(host, moving.journal, moving.storage.targets, params["immutable"])
     if module.check_mode and not moving.begun:
-        mover.warnings += move.warnings(moving.journal.move, data_move.inventory(host, moving.journal.move.before))
+        wanted = moving.journal.move
+        mover.warnings += [*move.warnings(wanted, data_move.inventory(host, wanted.before)), *move_look.powerless(wanted, moving.storage.targets)]
     if not module.check_mode:
         if not moving.journal.move.changes_root:
             data_move.within_the_root(mover, host)

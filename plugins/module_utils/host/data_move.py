@@ -187,6 +187,7 @@ class Mover:
                 f"An earlier move has left {path}, which docker_storage_old_data does not know of any more after this one; remove it by hand."
                 for path in removable(noted)
             ]
+            self.warnings += move_look.powerless(self.move, self._targets)
         self.warnings += moves.warnings(self.move, held)
         if self._journal.phase != move_journal.COPYING or not self._journal.mounts:
             self._note(phase=move_journal.COPYING, mounts=self._mounts_in_the_old_root())

@@ -23,9 +23,12 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move as moves
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Inventory, Listing, Move, Tree
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import Target
 
 # Directories whose content in an engine that was never used is known by name.
 _KNOWN = ("overlay2", "volumes", "containers")
+#: Mount options that take the power of files, and how the kernel tells of them.
+_TAKE_POWER = {"nosuid": os.ST_NOSUID, "nodev": os.ST_NODEV, "noexec": os.ST_NOEXEC}
 
 
 def listing(move: Move) -> Listing:
@@ -87,6 +90,30 @@ def obstacles(move: Move, held: Inventory, sizes: t.Mapping[str, int], taken: t.
             free[mount.target] = max(0, free[mount.target] - size)
     found = [*moves.left_out(move, there), *moves.mounted_within(move, held, mounted), *_not_in_fstab(move), *moves.room(move, wanted, free)]
     return [*found, moves.without_owner(outside, move)] if outside else found
+
+
+def powerless(move: Move, targets: t.Sequence[Target]) -> list[str]:
+    """Return what of volumes loses its power to the mount options of their new filesystem, in words.
+
+    Only there do those options reach containers: the mount of a container's root has its own.
+    """
+    told = []
+    for tree in moves.trees(move, listing(move), {place.name: place.path for place in move.places}):
+        target = next((target for target in targets if target.name == "volumes" and target.mount_point == tree.target), None)
+        flags = os.statvfs(tree.source).f_flag
+        lost = [] if target is None else [option for option, flag in _TAKE_POWER.items() if option in target.options and not flags & flag]
+        if target is None or not lost:
+            continue
+        usage = tree_measure.measure(tree.source)
+        counted = {"nosuid": (usage.setuid, "setuid or setgid programs"), "nodev": (usage.devices, "device nodes"), "noexec": (usage.programs, "programs")}
+        told += [
+            f"Volumes hold {count} {what}, which have no effect on a filesystem with {option}; give volumes options without it in the layout if "
+            "containers need them."
+            for option in lost
+            for count, what in [counted[option]]
+            if count
+        ]
+    return told
 
 
 def left_behind(paths: t.Sequence[str]) -> list[Problem]:

@@ -25,6 +25,7 @@ class Usage:
         files, directories, links, special: how many regular files (each counted once), directories, symbolic links, and devices, pipes and sockets.
         hard_links: how many names there are beyond the first of each file.
         largest: the size on the disk of the largest file, which a pass that replaces it needs room for.
+        setuid, devices, programs: how many files there are whose power a mount option takes (nosuid, nodev, noexec; see mount(8)).
         mounts: where something else is mounted, which was not entered.
         outside: what has ids that are no container's.
     """
@@ -37,6 +38,9 @@ class Usage:
     special: int = 0
     hard_links: int = 0
     largest: int = 0
+    setuid: int = 0
+    devices: int = 0
+    programs: int = 0
     mounts: list[str] = dataclasses.field(default_factory=list)
     outside: list[Outside] = dataclasses.field(default_factory=list)
 
@@ -113,7 +117,10 @@ class _Measure:
             usage.files += 1
             usage.apparent_bytes += status.st_size
             usage.largest = max(usage.largest, status.st_blocks * 512)
+            usage.programs += bool(status.st_mode & 0o111)
+            usage.setuid += bool(status.st_mode & 0o111 and status.st_mode & (stat.S_ISUID | stat.S_ISGID))
         elif stat.S_ISLNK(status.st_mode):
             usage.links += 1
         else:
             usage.special += 1
+            usage.devices += stat.S_ISBLK(status.st_mode) or stat.S_ISCHR(status.st_mode)

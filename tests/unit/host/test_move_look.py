@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import types
+
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import move_look
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.mount_table import MountInfo
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.facts import FstabLine
-from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Inventory, Move, Root
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move import Inventory, Move, Place, Root
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import Target
 
 
 @pytest.fixture
@@ -69,3 +74,24 @@ def test_room_that_loop_images_are_going_to_take_is_not_counted_twice(old, monke
     assert move_look.obstacles(move(old), Inventory(), {}, {}) == []
     (problem,) = move_look.obstacles(move(old), Inventory(), {}, {"/var/lib/bulkhead/loop/volumes.img": 2 * gib})
     assert str(problem).startswith("/: has room for 0")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("noatime",), []),
+        (("noatime", "nosuid", "nodev"), ["1 setuid or setgid programs"]),
+        (("noexec",), ["2 programs"]),
+    ],
+)
+def test_what_mount_options_take_from_files_of_volumes_is_told(old, options, said, monkeypatch):
+    monkeypatch.setattr(os, "statvfs", lambda path: types.SimpleNamespace(f_flag=0))
+    for name, mode in (("setuid", 0o4755), ("program", 0o755), ("setgid-directory-like", 0o2644), ("plain", 0o644)):
+        (old / "volumes" / "v" / "_data" / name).write_text("", encoding="ascii")
+        (old / "volumes" / "v" / "_data" / name).chmod(mode)
+    volumes = Target("volumes", "/dev/sdb1", f"{old.parent}/new/volumes", "xfs", options, 0o701, 0)
+    others = Target("overlay2", "/dev/sdb2", f"{old.parent}/new/overlay2", "xfs", ("nosuid", "noexec"), 0o710, 0)
+    told = move_look.powerless(move(old), (volumes, others))
+    assert [text.partition("hold ")[2].partition(", which")[0] for text in told] == said
+    within = Move(Root(str(old), str(old)), Root(str(old), str(old)), (Place("volumes", f"{old}/volumes", "/dev/sdb1", "xfs", options),))
+    assert move_look.powerless(within, (dataclasses.replace(volumes, mount_point=f"{old}/volumes"),)) == told
