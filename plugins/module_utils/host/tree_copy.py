@@ -88,10 +88,19 @@ class Copied:
 
 
 class _Task(t.NamedTuple):
-    """A directory, or names in it that are left to do."""
+    """A directory, or names in it that are left to do; fresh if the pass made it, so that in the target there is nothing yet."""
 
     path: str
     names: tuple[str, ...] | None = None
+    fresh: bool = False
+
+
+class _Pair(t.NamedTuple):
+    """A directory on both sides, held open; bare if in the target it has no extended attribute, so that nothing inherits any."""
+
+    source: int
+    target: int
+    bare: bool
 
 
 @dataclasses.dataclass
@@ -233,7 +242,7 @@ class _Copier:
         """Give a directory its owner, mode, attributes and times, after all else in it was done."""
         done = self._done = _Done()
         try:
-            self._finish(path, self._source.directory(path), self._into(path))
+            self._finish(path, self._pair(path))
         except Moved:
             done.copied.changing.append(path)
         except Crossing:
@@ -267,41 +276,38 @@ class _Copier:
 
     def _directory(self, task: _Task) -> None:
         path = task.path
-        source = self._source.directory(path)
-        target = self._into(path)
+        pair = self._pair(path)
         if task.names is not None:
-            self._files(path, source, target, trees.look_at(source, task.names), trees.look_at(target, task.names))
+            self._files(path, pair, trees.look_at(pair.source, task.names), {} if task.fresh else trees.look_at(pair.target, task.names))
             return
-        entries = self._source.entries(source, path)
+        entries = self._source.entries(pair.source, path)
         if self._source.gone():
             raise Moved(path)
-        existing = self._target.entries(target, path)
+        existing = {} if task.fresh else self._target.entries(pair.target, path)
         if self._scope.holds_excluded(path):
             entries = {name: status for name, status in entries.items() if not self._scope.excludes(trees.below(path, name))}
         for name, status in existing.items():
             if name not in entries:
-                self._remove(target, name, status, trees.below(path, name))
+                self._remove(pair.target, name, status, trees.below(path, name))
         files: dict[str, os.stat_result] = {}
         for name, status in entries.items():
             if stat.S_ISDIR(status.st_mode):
-                self._make_directory(target, name, existing.get(name), trees.below(path, name))
-                self._done.tasks.append(_Task(trees.below(path, name)))
+                made = self._make_directory(pair.target, name, existing.get(name), trees.below(path, name))
+                self._done.tasks.append(_Task(trees.below(path, name), fresh=made))
             elif status.st_nlink > 1:
                 self._done.linked.append((status.st_ino, trees.below(path, name)))
             else:
                 files[name] = status
         names = list(files)
         for start in range(_FILES, len(names), _FILES):
-            self._done.tasks.append(_Task(path, tuple(names[start: start + _FILES])))
-        self._files(path, source, target, {name: files[name] for name in names[:_FILES]}, existing)
+            self._done.tasks.append(_Task(path, tuple(names[start: start + _FILES]), task.fresh))
+        self._files(path, pair, {name: files[name] for name in names[:_FILES]}, existing)
         if len(names) > _FILES:
             self._done.late.append(path)
         else:
-            self._finish(path, source, target)
+            self._finish(path, pair)
 
-    def _files(
-        self, path: str, source: int, target: int, entries: t.Mapping[str, os.stat_result], existing: t.Mapping[str, os.stat_result]
-    ) -> None:
+    def _files(self, path: str, pair: _Pair, entries: t.Mapping[str, os.stat_result], existing: t.Mapping[str, os.stat_result]) -> None:
         for name, status in entries.items():
             below = trees.below(path, name)
             try:
@@ -310,9 +316,9 @@ class _Copier:
                 old = existing.get(name)
                 if old is not None and (stat.S_ISDIR(old.st_mode) or old.st_nlink > 1):
                     # Other names of it may be good: this one gets a file of its own.
-                    self._remove(target, name, old, below)
+                    self._remove(pair.target, name, old, below)
                     old = None
-                self._place(source, target, name, below, status, old)
+                self._place(pair, name, below, status, old)
             except Moved:
                 self._done.copied.changing.append(below)
             except Crossing:
@@ -323,9 +329,9 @@ class _Copier:
     ) -> tuple[str, os.stat_result] | None:
         """Make one of several names; return the first of them, and what lay there when it was made."""
         parent, _slash, name = path.rpartition("/")
-        source = self._source.directory(parent)
-        target = self._into(parent)
-        status = trees.look(source, name)
+        pair = self._pair(parent)
+        target = pair.target
+        status = trees.look(pair.source, name)
         old = trees.look(target, name)
         if status is None or status.st_ino != inode:
             raise Moved(path)
@@ -337,7 +343,7 @@ class _Copier:
             old = None
         before = os.fstat(target).st_mtime_ns
         if first is None:
-            self._place(source, target, name, path, status, old)
+            self._place(pair, name, path, status, old)
             found = trees.look(target, name)
             if found is None:
                 return None
@@ -364,48 +370,53 @@ class _Copier:
         """Keep the note about a file that only got further names, which changed its ctime."""
         parent, _slash, name = path.rpartition("/")
         after = trees.look(self._into(parent), name)
-        key = (before.st_dev, before.st_ino)
-        known = dict(self._done.notes).get(key) or self._notes.of(before)
-        if after is not None and known is not None and known.changed == before.st_ctime_ns:
-            self._done.notes.append((key, known._replace(changed=after.st_ctime_ns)))
+        known = HashNotes()
+        known.add(self._done.notes)
+        note = known.of(before) or self._notes.of(before)
+        if after is not None and note is not None:
+            self._done.notes.append((before.st_dev, before.st_ino, *note._replace(changed=after.st_ctime_ns)))
 
-    def _place(self, source: int, target: int, name: str, path: str, status: os.stat_result, old: os.stat_result | None) -> None:
+    def _place(self, pair: _Pair, name: str, path: str, status: os.stat_result, old: os.stat_result | None) -> None:
         """Make anything that is no directory, or mend what lies there."""
         if old is not None and stat.S_IFMT(old.st_mode) != stat.S_IFMT(status.st_mode):
-            self._remove(target, name, old, path)
+            self._remove(pair.target, name, old, path)
             old = None
         if stat.S_ISREG(status.st_mode):
-            self._place_file(source, target, name, path, status, old)
+            self._place_file(pair, name, path, status, old)
         else:
-            self._place_special(source, target, name, path, status, old)
+            self._place_special(pair.source, pair.target, name, path, status, old)
 
-    def _place_file(self, source: int, target: int, name: str, path: str, status: os.stat_result, old: os.stat_result | None) -> None:
-        known, there = self._notes.of(status), self._notes.of(old) if old else None
-        if old is not None and known is not None and there is not None and known.digest == there.digest:
+    def _place_file(self, pair: _Pair, name: str, path: str, status: os.stat_result, old: os.stat_result | None) -> None:
+        there = self._notes.of(old) if old is not None else None
+        known = self._notes.of(status) if there is not None else None
+        if old is not None and there is not None and known is not None and known.digest == there.digest:
             owner = self._owner(path, status)
             wanted = self._attributes(path, status, dict(known.attributes)) if known.attributes else {}
             if _alike(status, owner, old) and (wanted == dict(there.attributes) if there.attributes else not wanted):
                 self._done.copied.unchanged += 1
                 return
-            self._mend_file(target, name, path, status, owner, wanted, there.digest, there.read_back)
+            self._mend_file(pair.target, name, path, status, owner, wanted, there.digest, there.read_back)
             return
-        reading = self._source.file(source, name, path)
+        self._copy_file(pair, name, path, old)
+
+    def _copy_file(self, pair: _Pair, name: str, path: str, old: os.stat_result | None) -> None:
+        """Make a file, unless what lies there turns out to be good."""
+        reading, before = self._source.file(pair.source, name, path)
         try:
-            if old is not None and old.st_size == status.st_size and old.st_mtime_ns == status.st_mtime_ns and self._good(reading, target, name, path, old):
-                return
             if old is not None:
-                os.unlink(name, dir_fd=target)
-            self._make_file(reading, target, name, path)
+                if (old.st_size, old.st_mtime_ns) == (before.st_size, before.st_mtime_ns) and self._good(reading, before, pair.target, name, path, old):
+                    return
+                os.unlink(name, dir_fd=pair.target)
+            self._make_file(reading, before, pair, name, path)
         finally:
             os.close(reading)
 
-    def _good(self, reading: int, target: int, name: str, path: str, old: os.stat_result) -> bool:
+    def _good(self, reading: int, before: os.stat_result, target: int, name: str, path: str, old: os.stat_result) -> bool:
         """Compare a file with what lies in the target by reading both; mend all but the content; tell whether that was the same."""
-        before = os.fstat(reading)
         digest = self._digest(reading, before)
         there = self._notes.of(old)
         if there is None:
-            copied = self._target.file(target, name, path)
+            copied, _status = self._target.file(target, name, path)
             try:
                 there_digest = self._digest(copied, old)
             finally:
@@ -416,8 +427,9 @@ class _Copier:
             return False
         after = os.fstat(reading)
         found = _attributes_of(reading, path)
-        self._done.notes += self._moment.note(before, after, digest, found)
-        if not tree_notes.same(before, after):
+        if tree_notes.same(before, after):
+            self._done.notes += self._moment.note(after, digest, found)
+        else:
             self._done.copied.changing.append(path)
         read_back = there is None or there.read_back
         self._mend_file(target, name, path, after, self._owner(path, after), self._attributes(path, after, found), digest, read_back)
@@ -426,9 +438,9 @@ class _Copier:
     def _mend_file(
         self, target: int, name: str, path: str, status: os.stat_result, owner: tuple[int, int], wanted: dict[str, bytes], digest: bytes, read_back: bool
     ) -> None:
-        copied = self._target.file(target, name, path)
+        copied, found = self._target.file(target, name, path)
         try:
-            mended = not _alike(status, owner, os.fstat(copied)) or wanted != _attributes_of(copied, path)
+            mended = not _alike(status, owner, found) or wanted != _attributes_of(copied, path)
             if mended:
                 self._dress(copied, path, status, owner, wanted)
                 self._done.copied.mended += 1
@@ -438,9 +450,8 @@ class _Copier:
         finally:
             os.close(copied)
 
-    def _make_file(self, reading: int, target: int, name: str, path: str) -> None:
-        before = os.fstat(reading)
-        writing = os.open(name, _CREATE, 0o600, dir_fd=target)
+    def _make_file(self, reading: int, before: os.stat_result, pair: _Pair, name: str, path: str) -> None:
+        writing = os.open(name, _CREATE, 0o600, dir_fd=pair.target)
         try:
             try:
                 digest = self._contents.transfer(reading, before, writing)
@@ -452,9 +463,9 @@ class _Copier:
             after = os.fstat(reading)
             found = _attributes_of(reading, path)
             wanted = self._attributes(path, after, found)
-            self._dress(writing, path, after, self._owner(path, after), wanted)
+            self._dress(writing, path, after, self._owner(path, after), wanted, bare=pair.bare)
             if tree_notes.same(before, after):
-                self._done.notes += self._moment.note(before, after, digest, found)
+                self._done.notes += self._moment.note(after, digest, found)
                 self._done.notes.append(tree_notes.made(os.fstat(writing), digest, wanted, read_back=False))
             else:
                 self._done.copied.changing.append(path)
@@ -500,25 +511,30 @@ class _Copier:
         else:
             self._done.copied.mended += 1
 
-    def _make_directory(self, target: int, name: str, old: os.stat_result | None, path: str) -> None:
+    def _make_directory(self, target: int, name: str, old: os.stat_result | None, path: str) -> bool:
+        """Make a directory; tell whether there was none."""
         if old is not None and not stat.S_ISDIR(old.st_mode):
             self._remove(target, name, old, path)
             old = None
         if old is None:
             os.mkdir(name, 0o700, dir_fd=target)
+        return old is None
 
-    def _finish(self, path: str, source: int, target: int) -> None:
-        status, old = os.fstat(source), os.fstat(target)
+    def _finish(self, path: str, pair: _Pair) -> None:
+        status, old = os.fstat(pair.source), os.fstat(pair.target)
         owner = self._owner(path, status)
-        wanted = self._attributes(path, status, _attributes_of(source, path))
-        if not _alike(status, owner, old) or wanted != _attributes_of(target, path):
-            self._dress(target, path, status, owner, wanted)
+        wanted = self._attributes(path, status, _attributes_of(pair.source, path))
+        if not _alike(status, owner, old) or wanted != _attributes_of(pair.target, path):
+            self._dress(pair.target, path, status, owner, wanted)
 
-    def _dress(self, target: int, path: str, status: os.stat_result, owner: tuple[int, int], wanted: dict[str, bytes]) -> None:
+    def _dress(
+        self, target: int, path: str, status: os.stat_result, owner: tuple[int, int], wanted: dict[str, bytes], bare: bool = False
+    ) -> None:
         """Give an open file or directory all but its content; the order is that in which nothing undoes what was done."""
         os.fchown(target, *owner)
         os.fchmod(target, stat.S_IMODE(status.st_mode))
-        self._set_attributes(target, path, wanted)
+        if wanted or not bare:
+            self._set_attributes(target, path, wanted)
         os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def _set_attributes(self, where: int | str, path: str, wanted: dict[str, bytes]) -> None:
@@ -591,6 +607,10 @@ class _Copier:
         if not self._scope.holds_excluded(path):
             os.rmdir(name, dir_fd=directory)
             self._done.copied.removed += 1
+
+    def _pair(self, path: str) -> _Pair:
+        source, target = self._source.directory(path), self._into(path)
+        return _Pair(source, target, not _attributes_of(target, path))
 
     def _into(self, path: str) -> int:
         """Return a directory of the target."""

@@ -4,6 +4,9 @@
 
 PRIVATE to the collection: no stability is promised to other users.
 
+Where a note tells the hash of the original, and it is still in memory, the copy is compared with it byte by byte instead, which
+says as much and costs less. Either way all of the copy is read.
+
 This shares with the copying only the way to read trees and the arithmetic of ids. A file is not read again while a note about
 it holds (`tree_notes`), so that a comparison while containers run leaves only what changed since for the one after they
 stopped. What was only written counts as unread.
@@ -27,7 +30,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.tree_content import Contents
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.tree_copy import Progress
-from ansible_collections.bulkhead.docker.plugins.module_utils.host.tree_notes import HashNotes, Made, Moment
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.tree_notes import HashNotes, Made, Moment, Note
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.trees import (
     Crossing,
     Moved,
@@ -132,8 +135,9 @@ class _Pass:
         self._moment = Moment()
 
     def run(self) -> list[Difference]:
-        for tree in (self._source, self._target):
-            trees.flush(tree.descriptor, tree.root)
+        trees.flush(self._source.descriptor, self._source.root)
+        if self._source.status.st_dev != self._target.status.st_dev:
+            trees.flush(self._target.descriptor, self._target.root)
         tree_workers.spread(_Task(""), self._make, self._finish, self._report, self._workers)
         self._names()
         return sorted(self._differences)
@@ -264,12 +268,14 @@ class _Comparer:
             digest, found = known.digest, dict(known.attributes)
             copied_digest, copied_found = there.digest, dict(there.attributes)
         else:
-            reading = self._source.file(source, name, path)
+            reading, before = self._source.file(source, name, path)
             try:
-                copied = self._target.file(target, name, path)
+                copied, copied_before = self._target.file(target, name, path)
                 try:
-                    digest, found = self._read(reading, path, status)
-                    copied_digest, copied_found = self._read(copied, path, other, copy=True)
+                    if not tree_notes.same(status, before) or not tree_notes.same(other, copied_before):
+                        raise Moved(path)
+                    digest, found = self._read(reading, path, status, known)
+                    copied_digest, copied_found = self._read(copied, path, other, there, original=reading)
                     if sparse:
                         self._holes(path, reading, copied, status.st_size)
                 finally:
@@ -280,22 +286,36 @@ class _Comparer:
             self._differ(path, "content", f"the hash {digest.hex()[:16]}…", f"{copied_digest.hex()[:16]}…")
         self._attributes(path, status, found, copied_found)
 
-    def _read(self, reading: int, path: str, expected: os.stat_result, copy: bool = False) -> tuple[bytes, dict[str, bytes]]:
-        """Return hash and attributes of an open file, from the notes if they hold."""
-        before = os.fstat(reading)
-        note = self._notes.of(before)
+    def _read(
+        self, reading: int, path: str, before: os.stat_result, note: Note | None, original: int | None = None
+    ) -> tuple[bytes, dict[str, bytes]]:
+        """Return hash and attributes of an open file, from the note if there is one; of a copy if its original is given."""
         if note is not None and note.read_back:
             return note.digest, dict(note.attributes)
-        if copy and self._from_disk:
-            os.posix_fadvise(reading, 0, 0, os.POSIX_FADV_DONTNEED)
-        digest = self._contents.digest(reading, before)
+        digest = None
+        if original is not None:
+            if self._from_disk:
+                os.posix_fadvise(reading, 0, 0, os.POSIX_FADV_DONTNEED)
+            digest = self._noted(original, before.st_size, reading)
+        if digest is None:
+            digest = self._contents.digest(reading, before)
         self._done.read += before.st_size
         after = os.fstat(reading)
         found = trees.attributes(reading)
-        if not tree_notes.same(before, after) or not tree_notes.same(expected, after):
+        if not tree_notes.same(before, after):
             raise Moved(path)
-        self._done.notes += self._moment.note(before, after, digest, found)
+        self._done.notes += self._moment.note(after, digest, found)
         return digest, found
+
+    def _noted(self, original: int, size: int, copied: int) -> bytes | None:
+        """Return the hash that is known of a file if its copy is found to be the same, byte for byte.
+
+        The note has to hold after that: then the original was not written to since its hash was made, not even by a mapping.
+        """
+        if not self._contents.equal_in_memory(original, size, copied):
+            return None
+        note = self._notes.of(os.fstat(original))
+        return note.digest if note is not None else None
 
     def _holes(self, path: str, reading: int, copied: int, size: int) -> None:
         held, parts = tree_content.data_bytes(reading, size)

@@ -12,6 +12,7 @@ nothing goes on writing after a kill.
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing.connection
 import os
 import signal
@@ -110,6 +111,8 @@ def _serve(connection: multiprocessing.connection.Connection, make: t.Callable[[
             signal.signal(number, signal.SIG_DFL)
         # The parent may have died before the kernel was told.
         if os.getppid() == parent:
+            # What was known before is shared with the parent for as long as no collection writes to it.
+            gc.freeze()
             work = make(lambda read: connection.send(("bytes", read)))
             while True:
                 tasks = connection.recv()

@@ -17,7 +17,6 @@ Containers write in the trees that are walked here, and may swap what lies there
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import dataclasses
 import errno
@@ -128,6 +127,7 @@ class Tree:
         except OSError as error:
             raise TreeError(f"{root} cannot be opened: {error.strerror}") from error
         self.status = os.fstat(self.descriptor)
+        self._device = self.status.st_dev
         self._mount = self._mount_of(self.descriptor)
         self._open: list[tuple[str, int]] = []
 
@@ -174,16 +174,18 @@ class Tree:
         found = {}
         try:
             with os.scandir(descriptor) as entries:
-                ordered = sorted(entries, key=lambda entry: entry.inode())
-                for entry in ordered:
-                    with contextlib.suppress(FileNotFoundError):
-                        found[entry.name] = entry.stat(follow_symlinks=False)
+                for entry in sorted(entries, key=os.DirEntry.inode):
+                    try:
+                        status = entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+                    found[entry.name] = status
         except OSError as error:
             raise self._failed(error, path) from error
         return found
 
-    def file(self, directory: int, name: str, path: str) -> int:
-        """Open a regular file for reading.
+    def file(self, directory: int, name: str, path: str) -> tuple[int, os.stat_result]:
+        """Open a regular file for reading; return its descriptor, and what it was just before it was opened.
 
         Raises:
             Moved: it is not there, or no regular file, or somebody's lease forbids it.
@@ -197,9 +199,9 @@ class Tree:
             status = os.fstat(hold)
             if not stat.S_ISREG(status.st_mode):
                 raise Moved(path)
-            if status.st_dev != self.status.st_dev:
+            if status.st_dev != self._device:
                 raise Crossing(path)
-            return os.open(f"/proc/self/fd/{hold}", _READ)
+            return os.open(f"/proc/self/fd/{hold}", _READ), status
         except OSError as error:
             raise self._failed(error, path) from error
         finally:
