@@ -22,6 +22,8 @@ _ZEROS = bytes(PIECE)
 _NUMBER = struct.Struct("<Q")
 # How much is read between two reports.
 _REPORT = 256 * PIECE
+# Opening the original as well costs more than the hash of less than this.
+LEAST_COMPARED = 16384
 # Up to here it costs little to find out in the middle that a file is not in memory.
 _MOST_COMPARED = 64 * PIECE
 _FROM_MEMORY_ONLY = getattr(os, "RWF_NOWAIT", None)
@@ -68,9 +70,9 @@ class Contents:
         return self._run(source, status, target)
 
     def equal_in_memory(self, source: int, size: int, copied: int) -> bool:
-        """Read a copy; tell whether it is byte for byte an open file that still is in memory, from which no disk reads it.
+        """Read a copy; tell whether it is byte for byte an open file that still is in memory, so that no disk reads that again.
 
-        Comparing costs a tenth of a hash. That it is not so says nothing: hashes have to tell.
+        This costs much less than a hash. False says nothing: hashes have to tell then.
         """
         if _FROM_MEMORY_ONLY is None or size > _MOST_COMPARED:
             return False
@@ -103,17 +105,20 @@ class Contents:
                 if data is None:
                     break
                 start = data - data % PIECE
-            length = _fill(source, self._view[: min(PIECE, size - start)], start)
+            part = self._view[: min(PIECE, size - start)]
+            length = _fill(source, part, start)
             if length == 0:
                 break
+            if length < len(part):
+                part = part[:length]
             if self._buffer[0] or not self._is_zero(length):
                 found.update(_NUMBER.pack(start // PIECE))
-                found.update(self._view[:length])
+                found.update(part)
             if target is not None:
                 if holes:
                     self._write_data(source, start, length, target)
                 else:
-                    _write(target, self._view[:length], start)
+                    _write(target, part, start)
             unreported += length
             if unreported >= _REPORT:
                 self._report(unreported)

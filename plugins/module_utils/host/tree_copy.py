@@ -105,7 +105,7 @@ class _Pair(t.NamedTuple):
 
 @dataclasses.dataclass
 class _Done:
-    """What a task did, and what follows from it."""
+    """What some tasks did, and what follows from it."""
 
     copied: Copied = dataclasses.field(default_factory=Copied)
     read: int = 0
@@ -181,7 +181,7 @@ class _Pass:
 
     def run(self) -> Copied:
         trees.flush(self._source.descriptor, self._source.root)
-        tree_workers.spread(_Task(""), lambda report: self._copier(report).directory, self._finish, self._report, self._workers)
+        tree_workers.spread(_Task(""), lambda report: self._copier(report).directories, self._finish, self._report, self._workers)
         if not self._source.gone():
             self._names_and_times()
         trees.flush(self._target.descriptor, self._target.root)
@@ -225,17 +225,18 @@ class _Copier:
         self._owners: dict[tuple[int, int], tuple[int, int] | None] = {}
         self._done = _Done()
 
-    def directory(self, task: _Task) -> _Done:
-        """Do a directory, or some of its files."""
+    def directories(self, tasks: t.Iterable[_Task]) -> _Done:
+        """Do some directories, or some of their files."""
         done = self._done = _Done()
-        try:
-            self._directory(task)
-        except Moved:
-            done.copied.changing.append(task.path)
-        except Crossing:
-            done.copied.mounts.append(task.path)
-        except OSError as error:
-            raise self._failed(error, task.path) from error
+        for task in tasks:
+            try:
+                self._directory(task)
+            except Moved:
+                done.copied.changing.append(task.path)
+            except Crossing:
+                done.copied.mounts.append(task.path)
+            except OSError as error:
+                raise self._failed(error, task.path) from error
         return done
 
     def finish(self, path: str) -> _Done:
@@ -308,8 +309,9 @@ class _Copier:
             self._finish(path, pair)
 
     def _files(self, path: str, pair: _Pair, entries: t.Mapping[str, os.stat_result], existing: t.Mapping[str, os.stat_result]) -> None:
+        start = trees.below(path, "")
         for name, status in entries.items():
-            below = trees.below(path, name)
+            below = start + name
             try:
                 if stat.S_ISDIR(status.st_mode) or status.st_nlink > 1:
                     raise Moved(below)
@@ -538,17 +540,17 @@ class _Copier:
         os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def _set_attributes(self, where: int | str, path: str, wanted: dict[str, bytes]) -> None:
-        links = {"follow_symlinks": False} if isinstance(where, str) else {}
+        follow = not isinstance(where, str)
         try:
-            have = trees.attributes(where, follow=False) if isinstance(where, str) else trees.attributes(where)
+            have = trees.attributes(where, follow)
             if have == wanted:
                 return
             for name in have:
                 if name not in wanted:
-                    os.removexattr(where, name, **links)
+                    os.removexattr(where, name, follow_symlinks=follow)
             for name in sorted(wanted, key=lambda name: (name == CAPABILITY, name)):
                 if have.get(name) != wanted[name]:
-                    os.setxattr(where, name, wanted[name], **links)
+                    os.setxattr(where, name, wanted[name], follow_symlinks=follow)
         except OSError as error:
             if error.errno in _FULL and self._has_room():
                 raise TreeError(f"{self._shown(path)} has more extended attributes than this filesystem can hold; use XFS for the target") from error

@@ -4,7 +4,7 @@
 
 PRIVATE to the collection: no stability is promised to other users.
 
-Where a note tells the hash of the original, and it is still in memory, the copy is compared with it byte by byte instead, which
+Where a note tells the hash of a large original that is still in memory, the copy is compared with it byte by byte instead, which
 says as much and costs less. Either way all of the copy is read.
 
 This shares with the copying only the way to read trees and the arithmetic of ids. A file is not read again while a note about
@@ -72,6 +72,10 @@ class Difference(t.NamedTuple):
         if self.what in _TOLD:
             return f"{path} {_TOLD[self.what]}"
         return f"{path} differs in {self.what}: {self.expected} is expected, {self.found} was found"
+
+
+# A hash and extended attributes.
+_Content = tuple[bytes, tuple[tuple[str, bytes], ...]]
 
 
 class _Task(t.NamedTuple):
@@ -142,8 +146,8 @@ class _Pass:
         self._names()
         return sorted(self._differences)
 
-    def _make(self, report: t.Callable[[int], None]) -> t.Callable[[_Task], _Done]:
-        return _Comparer(self._source, self._target, self._scope, self._notes, self._moment, report, self._from_disk).directory
+    def _make(self, report: t.Callable[[int], None]) -> t.Callable[[t.Iterable[_Task]], _Done]:
+        return _Comparer(self._source, self._target, self._scope, self._notes, self._moment, report, self._from_disk).directories
 
     def _finish(self, done: _Done) -> list[_Task]:
         self._differences += done.differences
@@ -178,17 +182,18 @@ class _Comparer:
         self._ids: dict[tuple[int, int], tuple[int, int]] = {}
         self._done = _Done()
 
-    def directory(self, task: _Task) -> _Done:
-        """Compare a directory, or some of the files in it."""
+    def directories(self, tasks: t.Iterable[_Task]) -> _Done:
+        """Compare some directories, or some of the files in them."""
         done = self._done = _Done()
-        try:
-            self._directory(task)
-        except Moved as moved:
-            self._differ(str(moved), "changing")
-        except Crossing:
-            self._differ(task.path, "mounted")
-        except OSError as error:
-            raise TreeError(f"{trees.shown(self._source.root, task.path)} cannot be compared with its copy: {error.strerror}") from error
+        for task in tasks:
+            try:
+                self._directory(task)
+            except Moved as moved:
+                self._differ(str(moved), "changing")
+            except Crossing:
+                self._differ(task.path, "mounted")
+            except OSError as error:
+                raise TreeError(f"{trees.shown(self._source.root, task.path)} cannot be compared with its copy: {error.strerror}") from error
         return done
 
     def _directory(self, task: _Task) -> None:
@@ -239,17 +244,19 @@ class _Comparer:
     def _files(
         self, path: str, source: int, target: int, originals: t.Mapping[str, os.stat_result], copies: t.Mapping[str, os.stat_result]
     ) -> None:
+        start = trees.below(path, "")
+        self._done.files += len(originals)
         for name, status in originals.items():
-            below = trees.below(path, name)
+            below = start + name
             other = copies.get(name)
-            self._done.files += 1
             try:
-                if other is None or stat.S_ISDIR(status.st_mode) or stat.S_IFMT(status.st_mode) != stat.S_IFMT(other.st_mode):
+                kind = stat.S_IFMT(status.st_mode)
+                if other is None or kind == stat.S_IFDIR or kind != stat.S_IFMT(other.st_mode):
                     raise Moved(below)
                 if status.st_nlink > 1 or other.st_nlink > 1:
                     self._done.linked.append((below, status.st_ino, other.st_ino))
                 self._status(below, status, other)
-                if stat.S_ISREG(status.st_mode):
+                if kind == stat.S_IFREG:
                     self._file(source, target, name, below, status, other)
                 else:
                     self._special(source, target, name, below, status, other)
@@ -264,39 +271,53 @@ class _Comparer:
             return
         known, there = self._notes.of(status), self._notes.of(other)
         sparse = status.st_blocks * 512 < status.st_size
-        if known is not None and there is not None and there.read_back and not sparse:
-            digest, found = known.digest, dict(known.attributes)
-            copied_digest, copied_found = there.digest, dict(there.attributes)
+        read_back = there is not None and there.read_back
+        if known is not None and not sparse and (read_back or status.st_size < tree_content.LEAST_COMPARED):
+            digest, found = known.digest, known.attributes
+            copied_digest, copied_found = self._copied(target, name, path, other, there)
         else:
-            reading, before = self._source.file(source, name, path)
+            reading = self._open(self._source, source, name, path, status)
             try:
-                copied, copied_before = self._target.file(target, name, path)
-                try:
-                    if not tree_notes.same(status, before) or not tree_notes.same(other, copied_before):
-                        raise Moved(path)
-                    digest, found = self._read(reading, path, status, known)
-                    copied_digest, copied_found = self._read(copied, path, other, there, original=reading)
-                    if sparse:
-                        self._holes(path, reading, copied, status.st_size)
-                finally:
-                    os.close(copied)
+                digest, found = self._read(reading, path, status, known)
+                copied_digest, copied_found = self._copied(target, name, path, other, there, reading, sparse)
             finally:
                 os.close(reading)
         if digest != copied_digest:
             self._differ(path, "content", f"the hash {digest.hex()[:16]}…", f"{copied_digest.hex()[:16]}…")
-        self._attributes(path, status, found, copied_found)
+        if found or copied_found:
+            self._attributes(path, status, dict(found), dict(copied_found))
+
+    def _open(self, tree: Tree, directory: int, name: str, path: str, expected: os.stat_result) -> int:
+        opened, status = tree.file(directory, name, path)
+        if not tree_notes.same(expected, status):
+            os.close(opened)
+            raise Moved(path)
+        return opened
+
+    def _copied(
+        self, target: int, name: str, path: str, status: os.stat_result, note: Note | None, original: int | None = None, sparse: bool = False
+    ) -> _Content:
+        """Return hash and attributes of a copy, from the note if what it says was read; compare holes if there are any."""
+        if note is not None and note.read_back and not sparse:
+            return note.digest, note.attributes
+        copied = self._open(self._target, target, name, path, status)
+        try:
+            if self._from_disk:
+                os.posix_fadvise(copied, 0, 0, os.POSIX_FADV_DONTNEED)
+            content = self._read(copied, path, status, note, original)
+            if sparse and original is not None:
+                self._holes(path, original, copied, status.st_size)
+        finally:
+            os.close(copied)
+        return content
 
     def _read(
         self, reading: int, path: str, before: os.stat_result, note: Note | None, original: int | None = None
-    ) -> tuple[bytes, dict[str, bytes]]:
-        """Return hash and attributes of an open file, from the note if there is one; of a copy if its original is given."""
+    ) -> _Content:
+        """Return hash and attributes of an open file, from the note if what it says was read."""
         if note is not None and note.read_back:
-            return note.digest, dict(note.attributes)
-        digest = None
-        if original is not None:
-            if self._from_disk:
-                os.posix_fadvise(reading, 0, 0, os.POSIX_FADV_DONTNEED)
-            digest = self._noted(original, before.st_size, reading)
+            return note.digest, note.attributes
+        digest = self._noted(original, before.st_size, reading) if original is not None else None
         if digest is None:
             digest = self._contents.digest(reading, before)
         self._done.read += before.st_size
@@ -305,7 +326,7 @@ class _Comparer:
         if not tree_notes.same(before, after):
             raise Moved(path)
         self._done.notes += self._moment.note(after, digest, found)
-        return digest, found
+        return digest, tuple(found.items())
 
     def _noted(self, original: int, size: int, copied: int) -> bytes | None:
         """Return the hash that is known of a file if its copy is found to be the same, byte for byte.
@@ -333,7 +354,7 @@ class _Comparer:
         self._attributes(path, status, self._source.attributes(source, name, path), self._target.attributes(target, name, path))
 
     def _status(self, path: str, status: os.stat_result, other: os.stat_result) -> None:
-        if not stat.S_ISLNK(status.st_mode) and stat.S_IMODE(status.st_mode) != stat.S_IMODE(other.st_mode):
+        if status.st_mode != other.st_mode and not stat.S_ISLNK(status.st_mode) and stat.S_IMODE(status.st_mode) != stat.S_IMODE(other.st_mode):
             self._differ(path, "mode", f"{stat.S_IMODE(status.st_mode):04o}", f"{stat.S_IMODE(other.st_mode):04o}")
         owner = self._owner(path, status)
         if owner != (other.st_uid, other.st_gid):

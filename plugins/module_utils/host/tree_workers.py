@@ -28,7 +28,7 @@ _MOST = 4
 _PR_SET_PDEATHSIG = 1
 
 Report = t.Callable[[int], None]
-Work = t.Callable[[t.Any], t.Any]
+Work = t.Callable[[t.Sequence[t.Any]], t.Any]
 
 
 def spread(first: t.Any, make: t.Callable[[Report], Work], finish: t.Callable[[t.Any], t.Iterable[t.Any]], report: Report, workers: int = 0) -> None:
@@ -36,7 +36,8 @@ def spread(first: t.Any, make: t.Callable[[Report], Work], finish: t.Callable[[t
 
     Args:
         first: the first task.
-        make: returns what does a task; called in each process that does any, with what it reports bytes to meanwhile.
+        make: returns what does some tasks and has one result; called in each process that does any, with what it reports bytes
+            to meanwhile.
         finish: called here with each result; returns further tasks.
         report: told here about bytes.
         workers: how many processes; 0 for as many as there are processors, four at most.
@@ -49,7 +50,7 @@ def spread(first: t.Any, make: t.Callable[[Report], Work], finish: t.Callable[[t
     work = make(report)
     alone = 0
     while waiting and (size == 1 or alone < _ALONE):
-        waiting.extend(finish(work(waiting.pop())))
+        waiting.extend(finish(work([waiting.pop()])))
         alone += 1
     if waiting:
         _together(waiting, make, finish, report, size)
@@ -84,8 +85,7 @@ def _together(waiting: list[t.Any], make: t.Callable[[Report], Work], finish: t.
                 busy.remove(connection)
                 if kind == "error":
                     raise TreeError(value)
-                for result in value:
-                    waiting.extend(finish(result))
+                waiting.extend(finish(value))
     except (EOFError, BrokenPipeError, ConnectionResetError) as error:
         raise TreeError("a process that helped was killed, by the kernel when memory was short or by somebody; run it again, what is done stays") from error
     finally:
@@ -118,7 +118,7 @@ def _serve(connection: multiprocessing.connection.Connection, make: t.Callable[[
                 tasks = connection.recv()
                 result: tuple[str, t.Any]
                 try:
-                    result = ("done", [work(task) for task in tasks])
+                    result = ("done", work(tasks))
                 except TreeError as error:
                     result = ("error", str(error))
                 except Exception as error:  # pylint: disable=broad-except

@@ -246,10 +246,13 @@ class Tree:
 
 
 def attributes(where: int | str, follow: bool = True) -> dict[str, bytes]:
-    """Return the extended attributes of all namespaces; none where the filesystem has no such thing."""
+    """Return the extended attributes of all namespaces; none where the filesystem has no such thing.
+
+    A descriptor can only be followed.
+    """
     found = {}
     try:
-        names = os.listxattr(where, follow_symlinks=follow) if isinstance(where, str) else os.listxattr(where)
+        names = os.listxattr(where, follow_symlinks=follow)
     except OSError as error:
         if error.errno == errno.ENOTSUP:
             return {}
@@ -258,7 +261,7 @@ def attributes(where: int | str, follow: bool = True) -> dict[str, bytes]:
         if name.startswith(_ACL_OF_XFS):
             continue
         try:
-            found[name] = os.getxattr(where, name, follow_symlinks=follow) if isinstance(where, str) else os.getxattr(where, name)
+            found[name] = os.getxattr(where, name, follow_symlinks=follow)
         except OSError as error:
             if error.errno != errno.ENODATA:
                 raise

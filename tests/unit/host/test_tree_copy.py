@@ -173,20 +173,20 @@ def test_what_was_only_written_is_read_before_it_counts(both):
     assert [(one.path, one.what) for one in verify(source, target, notes=notes)] == [("file", "content")]
 
 
-def corrupted(both, notes):
+def corrupted(both, notes, size):
     """Copy a file, and have other content lie in the target under the note about what was written, as after a loss by the disk."""
     source, target = both
-    write(f"{source}/file", b"good")
+    write(f"{source}/file", b"good" * size)
     time.sleep(0.1)
     copy(source, target, notes=notes)
     written = os.stat(f"{target}/file")
     note = notes.of(written)
-    write(f"{target}/file", b"evil")
+    write(f"{target}/file", b"evil" * size)
     os.utime(f"{target}/file", ns=(0, written.st_mtime_ns))
     notes.add([(written.st_dev, written.st_ino, *note._replace(changed=os.stat(f"{target}/file").st_ctime_ns))])
 
 
-def test_a_copy_is_compared_with_what_is_in_memory_and_else_by_its_hash(both, monkeypatch):
+def test_a_large_copy_is_compared_with_what_is_in_memory_and_else_by_its_hash(both, monkeypatch):
     source, target = both
     hashed = []
     digest = Contents.digest
@@ -202,27 +202,28 @@ def test_a_copy_is_compared_with_what_is_in_memory_and_else_by_its_hash(both, mo
         time.sleep(0.1)
         hashed.clear()
         assert verify(source, target, notes=notes, workers=1) == []
-        assert len(hashed) == (0 if in_memory else len(contents))
+        assert len(hashed) == (2 if in_memory else len(contents))
         assert all(notes.of(os.stat(f"{target}/{name}")).read_back for name in contents)
         assert all(notes.of(os.stat(f"{target}/{name}")).digest == notes.of(os.stat(f"{source}/{name}")).digest for name in contents)
         for name in contents:
             os.unlink(f"{target}/{name}")
 
 
+@pytest.mark.parametrize("size", [1, tree_content.LEAST_COMPARED])
 @pytest.mark.parametrize("in_memory", [os.RWF_NOWAIT, None])
-def test_a_disk_that_loses_what_was_written_is_noticed(both, monkeypatch, in_memory):
+def test_a_disk_that_loses_what_was_written_is_noticed(both, monkeypatch, in_memory, size):
     monkeypatch.setattr(tree_content, "_FROM_MEMORY_ONLY", in_memory)
     notes = HashNotes()
-    corrupted(both, notes)
+    corrupted(both, notes, size)
     assert [(one.path, one.what) for one in verify(*both, notes=notes)] == [("file", "content")]
 
 
 def test_an_original_that_changes_while_it_is_compared_lends_no_hash(both, monkeypatch):
     notes = HashNotes()
-    corrupted(both, notes)
+    corrupted(both, notes, tree_content.LEAST_COMPARED)
 
     def changed(self, source, size, copied):
-        write(f"{both[0]}/file", b"evil")
+        write(f"{both[0]}/file", b"evil" * tree_content.LEAST_COMPARED)
         return True
 
     monkeypatch.setattr(Contents, "equal_in_memory", changed)
