@@ -100,9 +100,10 @@ def on_disk(
     """Find or divide out a partition of a disk for each of the entries."""
     if disk is None:
         return {}, [], [Problem(name, "is missing; no block device of that name is on this host, so correct the name or attach the disk")]
-    ours = {partition.label: partition for partition in disk.partitions}
     labels = [partition_label(entry.name) for entry in entries]
     every_label = {partition_label(purpose) for purpose in layouts.PURPOSES}
+    nameless = _nameless(entries, disk, name, every_label, host)
+    ours = {nameless.get(partition.path, partition.label): partition for partition in disk.partitions}
     is_ours = disk.table == "gpt" and ((bool(disk.partitions) and set(ours) <= every_label) or (not disk.partitions and disk.path in host.claims))
     steps: list[Step] = []
     if disk.is_partition:
@@ -132,7 +133,7 @@ def on_disk(
     for entry, label in zip(entries, labels):
         partition = partitions[label]
         existing = ours.get(label)
-        if existing is None:
+        if existing is None or existing.path in nameless:
             steps.append(
                 Step(
                     "partition",
@@ -162,6 +163,23 @@ def on_disk(
         if source is not None:
             sources[entry.name] = source
     return sources, steps, problems
+
+
+def _nameless(
+    entries: t.Sequence[layouts.Entry], disk: Device, name: str, every_label: t.Collection[str], host: HostStorage
+) -> dict[str, str]:
+    """Return by path the names of partitions that a run of this boot had made and not yet named when it was killed: parted does one after the other."""
+    if disk.path not in host.claims or disk.table != "gpt":
+        return {}
+    planned, _problems = _divide(entries, disk, name, {})
+    places = {(partition.number, partition.start, partition.size): label for label, partition in planned.items()}
+    found = {}
+    for partition in disk.partitions:
+        label = places.get((partition.number, partition.start, partition.size))
+        untouched = partition.path in host.claims and partition.blank and not partition.signature
+        if label is not None and untouched and partition.label not in every_label:
+            found[partition.path] = label
+    return found
 
 
 def filesystem_on(

@@ -161,6 +161,36 @@ def test_changed_options_are_written_without_touching_the_mount():
     assert result.targets[0].mounted_from == "/dev/sdb1"
 
 
+NAMELESS = {"label": "primary", "signature": "", "uuid": ""}
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_a_partition_that_was_made_and_not_named_when_a_run_was_killed_is_named(later):
+    disk = with_first(**NAMELESS)
+    disk = disk if later else dataclasses.replace(disk, partitions=disk.partitions[:1])
+    result = compute(BOTH, host_with(disk, claims=frozenset({"/dev/sdb", "/dev/sdb1"})))
+    assert result.problems == ()
+    named = [(step.arguments["number"], step.arguments["label"], step.arguments["start"]) for step in result.steps if step.action == "partition"]
+    assert named == [(1, "bulkhead-overlay2", 1), *([] if later else [(2, "bulkhead-volumes", 4097)])]
+    assert [step.device for step in result.steps if step.action == "format"] == ["/dev/sdb1", *([] if later else ["/dev/sdb2"])]
+
+
+@pytest.mark.parametrize(
+    ("changes", "claims"),
+    [
+        ({}, ()),
+        ({}, ("/dev/sdb1",)),
+        ({}, ("/dev/sdb",)),
+        ({"signature": "ext4"}, ("/dev/sdb", "/dev/sdb1")),
+        ({"blank": False}, ("/dev/sdb", "/dev/sdb1")),
+        ({"size": 3 * GIB}, ("/dev/sdb", "/dev/sdb1")),
+    ],
+)
+def test_any_other_partition_beside_ours_is_somebodys(changes, claims):
+    disk = with_first(**{**NAMELESS, **changes})
+    assert "beside others" in refusals(compute(BOTH, host_with(disk, claims=frozenset(claims))))[0]
+
+
 def test_an_empty_table_is_ours_only_while_the_claim_holds():
     empty = dataclasses.replace(BLANK, signatures=("gpt",), table="gpt", blank=False)
     assert compute(BOTH, host_with(empty, claims=frozenset({"/dev/sdb"}))).problems == ()
