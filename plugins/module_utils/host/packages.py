@@ -10,9 +10,12 @@ A package_manager.Manager. What Ansible's own modules can do (a first installati
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import glob
 import os
 import re
+import struct
+import time
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import package_closure, packages, text_lines
@@ -26,6 +29,11 @@ SUFFIX = package_files.SUFFIX
 DOES_ALL = False
 BY_HAND = "apt-get install --allow-downgrades"
 
+_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock")
+# struct flock: type, whence, start, length, process.
+_FLOCK = struct.Struct("hhqqi")
+# Seconds that whoever installs something may take to end.
+_PATIENCE = 300.0
 # dpkg's states of a package of which at most configuration files are there.
 _ABSENT = ("not-installed", "config-files")
 
@@ -44,14 +52,12 @@ def adapted(wanted: t.Sequence[packages.Wanted], hold: bool) -> tuple[packages.W
 
 def known(names: t.Sequence[str], fresh: bool = False, sources: bool = True) -> dict[str, packages.Known]:  # pylint: disable=unused-argument
     """Return what the host knows of packages; those it has never heard of are left out. Lists are never fetched here."""
-    installed = {}
-    shown = commands.run(["dpkg-query", "--show", "--showformat", "${Package}\t${db:Status-Status}\t${db:Status-Want}\t${Version}\n", *names], check=False)
-    for fields in (line.split("\t") for line in text_lines.lines_of(shown.stdout)):
-        if len(fields) != 4:
-            raise commands.CommandError(f"dpkg-query prints '{fields[0][:80]}', which it was not asked for; see 'dpkg --audit'")
-        name, status, want, version = fields
-        if status not in _ABSENT:
-            installed[name] = (version, want == "hold", status)
+    installed = _installed(names)
+    deadline = time.monotonic() + _PATIENCE
+    while any(state != "installed" for _version, _held, state in installed.values()) and _works() and time.monotonic() < deadline:
+        # What is half done is so because somebody does it: another run, which may outlive its connection, or the nightly upgrade.
+        time.sleep(1.0)
+        installed = _installed(names)
     offered: dict[str, list[str]] = {}
     candidates = {}
     name = ""
@@ -71,6 +77,37 @@ def known(names: t.Sequence[str], fresh: bool = False, sources: bool = True) -> 
         if version or candidates.get(name):
             result[name] = packages.Known(version, candidates.get(name, ""), tuple(offered.get(name, ())), held, state)
     return result
+
+
+def _installed(names: t.Sequence[str]) -> dict[str, tuple[str, bool, str]]:
+    """Return the version of each package that is there, whether it is held, and dpkg's state of it."""
+    found = {}
+    shown = commands.run(["dpkg-query", "--show", "--showformat", "${Package}\t${db:Status-Status}\t${db:Status-Want}\t${Version}\n", *names], check=False)
+    for fields in (line.split("\t") for line in text_lines.lines_of(shown.stdout)):
+        if len(fields) != 4:
+            raise commands.CommandError(f"dpkg-query prints '{fields[0][:80]}', which it was not asked for; see 'dpkg --audit'")
+        name, status, want, version = fields
+        if status not in _ABSENT:
+            found[name] = (version, want == "hold", status)
+    return found
+
+
+def _works() -> bool:
+    """Tell whether somebody holds the lock of dpkg or of its frontends, without taking it (F_GETLK in fcntl(2))."""
+    for path in _LOCKS:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
+        if _FLOCK.unpack(answer[: _FLOCK.size])[0] != fcntl.F_UNLCK:
+            return True
+    return False
 
 
 def install_command(install: t.Sequence[str], remove: t.Sequence[str], paths: t.Sequence[str] = ()) -> list[str]:

@@ -626,6 +626,8 @@ OTHERWISE = {
     "host/manifest_restore _ranges": "writes lines back as they are; see tests/unit/host/test_manifest_restore.py",
     "host/manifest_restore _start": "takes a line of an error into a sentence",
     "host/package_sources _said": "takes lines of what apt said into a sentence",
+    "host/packages _installed": "read by known; see its row",
+    "host/packages _works": "numbers of a system call",
     "host/packages transaction": "takes lines of what apt said into a sentence",
     "host/seccomp_plan _value": "gets texts that engine/seccomp has judged; see its row",
     "host/seccomp_plan choose": "gets texts that engine/seccomp has judged; see its row",

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.packages import Known
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import packages
@@ -89,3 +92,49 @@ def test_the_policy_of_a_run_that_was_killed_is_not_taken_for_the_hosts_own(tmp_
     with packages.nothing_started():
         assert policy.read_text().endswith(FORBIDS)
     assert policy.read_text() == "the host's own\n"
+
+
+HOLDER = "import fcntl, sys; held = open(sys.argv[1], 'a'); fcntl.lockf(held, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def lock(tmp_path, monkeypatch):
+    """dpkg's lock, held by another process until its input ends."""
+    path = tmp_path / "lock-frontend"
+    path.touch()
+    monkeypatch.setattr(packages, "_LOCKS", (str(tmp_path / "none"), str(path)))
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        yield holder
+        holder.stdin.close()
+
+
+def test_what_somebody_is_installing_is_waited_for(apt, lock, monkeypatch):
+    waited = []
+
+    def sleep(seconds):
+        waited.append(seconds)
+        if len(waited) == 2:
+            apt.answer("dpkg-query --show", DPKG)
+
+    apt.answer("dpkg-query --show", DPKG.replace("containerd\tinstalled", "containerd\tunpacked"))
+    monkeypatch.setattr(packages.time, "sleep", sleep)
+    assert packages.known(["containerd"])["containerd"].state == "installed"
+    assert len(waited) == 2
+
+
+def test_what_nobody_is_installing_any_more_is_not_waited_for(apt, lock, monkeypatch):
+    def sleep(_seconds):
+        lock.stdin.close()
+        lock.wait()
+
+    apt.answer("dpkg-query --show", DPKG.replace("containerd\tinstalled", "containerd\thalf-installed"))
+    monkeypatch.setattr(packages.time, "sleep", sleep)
+    assert packages.known(["containerd"])["containerd"].state == "half-installed"
+
+
+@pytest.mark.usefixtures("lock")
+def test_what_is_whole_is_not_waited_for(apt, monkeypatch):
+    monkeypatch.setattr(packages.time, "sleep", pytest.fail)
+    assert packages.known(["containerd"])["containerd"].state == "installed"
+    assert len(apt.ran) == 2
