@@ -67,11 +67,18 @@ class Docker:
     def wait_until_serving(self, seconds: float = 60) -> None:
         """Wait until the engine answers; it may be starting."""
         deadline = time.monotonic() + seconds
-        while self.attempt("info").rc != 0:
+        while not self._serves():
             if time.monotonic() > deadline:
                 journal = self.host.run("journalctl --unit docker --no-pager --lines 20").stdout
                 raise AssertionError(f"the engine does not answer after {seconds:g} s:\n{journal}")
             time.sleep(0.5)
+
+    def _serves(self) -> bool:
+        try:
+            return bool(self.attempt("info").rc == 0)
+        except RuntimeError:
+            # So testinfra tells that ssh has lost its connection, which the next try makes anew.
+            return False
 
     def close(self) -> None:
         for name in self._containers:

@@ -80,12 +80,20 @@ def free_port() -> int:
     """Return a port that is free now, below those that outgoing connections take while the machine is off."""
     while True:
         port = random.randint(20000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+        if is_free(port):
+            return port
+
+
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a port of the loopback; connections that are closing do not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
 
 
 def ended(pid: int) -> bool:
@@ -274,7 +282,8 @@ class Machine:
 
     def _gone(self, pid: int, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while not ended(pid):
+        # The first thread may be gone while others still hold what the process had open.
+        while not ended(pid) or not is_free(self.settings["port"]):
             if time.monotonic() > deadline:
                 raise MachineError(f"The machine {self.name} did not end within {seconds:g} s: {self._tail('console.log')}")
             time.sleep(0.1)

@@ -8,6 +8,8 @@ import pathlib
 
 import pytest
 
+# One after another, as they stand here: those that take the host come first otherwise.
+pytestmark = pytest.mark.usefixtures("host")
 HOGS = pathlib.Path(__file__).resolve().parents[1] / "drivers" / "hogs.py"
 MODULE = "bulkhead.docker.docker_limits"
 GROUPS = "/sys/fs/cgroup"
