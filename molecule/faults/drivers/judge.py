@@ -97,8 +97,8 @@ def outcome(phase: str, seen: Json) -> tuple[str, list[str]]:
         return "", wrong
     serves = during["engine"] == before["engine"] and bool(during["engine"])
     restarted = during["invocation"] != before["invocation"]
-    if seen["cut"]:
-        # Somebody ended the run; what counts is the next one.
+    if seen["cut"] or seen["heals"]:
+        # Somebody ended the run, or two were in each other's way; what counts is the next one.
         return HEALED, []
     if seen["refused"]:
         same = not differing(_files(before), _files(during))
