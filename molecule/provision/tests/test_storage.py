@@ -33,6 +33,13 @@ def test_lost_and_found_is_no_volume(docker):
     assert "lost+found" not in docker.call("volume", "ls", "--quiet").split()
 
 
+def test_lost_and_found_that_fsck_made_anew_is_no_volume(host, docker, root):
+    host.check_output("mkdir --mode=700 %s/volumes/lost+found && systemctl reset-failed docker && systemctl restart docker", root)
+    docker.wait_until_serving()
+    assert "lost+found" not in docker.call("volume", "ls", "--quiet").split()
+    assert not host.file(f"{root}/volumes/lost+found").exists
+
+
 def test_volumes_hold_no_devices_and_no_setuid_programs(host, docker, root):
     volume = docker.volume("suid")
     options = ["--volume", f"{volume}:/data"]

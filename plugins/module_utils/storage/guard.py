@@ -67,6 +67,8 @@ while [ "$#" -ge 2 ]; do
         if [ "$other" = "$source" ] || [ "$other" -ef "$source" ] || by_right "$other"; then continue; fi
         refuse "$other has the UUID $expected of $source on $path too; remove the copy or give it another UUID; Docker is not started with both"
     done
+    # fsck makes it anew, and Docker before 29.4 takes it for a volume; one that holds something stays.
+    rmdir -- "$path/lost+found" 2>/dev/null || :
 done
 """
 

@@ -31,7 +31,7 @@ class Host:
             (top / name).mkdir()
         for name, text in TOOLS.items():
             self.write(f"bin/{name}", f"#!/bin/sh\n{text}\n", 0o755)
-        for name in ("sh", "cat", "cp", "tail", "basename", "test", "echo", "grep", "sed", "ls", "readlink"):
+        for name in ("sh", "cat", "cp", "tail", "basename", "test", "echo", "grep", "sed", "ls", "readlink", "rmdir"):
             (top / "bin" / name).symlink_to(shutil.which(name))
         text = guard.PROGRAM_TEXT
         for path in ("/etc/docker/daemon.json", "/var/lib/bulkhead/daemon.json", "/proc/self/cgroup"):
@@ -90,6 +90,29 @@ def test_a_failing_mount_keeps_docker_from_starting(host):
     assert done.returncode == 1
     assert "mount-guard: /docker/overlay2 is not mounted and mounting it failed; Docker is not started without it" in done.stderr
     assert host.mounts_made == ["/docker/overlay2"]
+
+
+def test_an_empty_lost_and_found_goes_before_dockerd_looks_and_nothing_else(host, tmp_path):
+    volumes = tmp_path / "real" / "volumes"
+    host.write("mounted/volumes", "sdb2\n")
+    for name in ("lost+found", "kept"):
+        (volumes / name).mkdir(parents=True)
+    assert host.run(str(volumes), "bbbb").returncode == 0
+    assert sorted(path.name for path in volumes.iterdir()) == ["kept"]
+    (volumes / "lost+found" / "#12").mkdir(parents=True)
+    done = host.run(str(volumes), "bbbb")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (volumes / "lost+found" / "#12").is_dir()
+
+
+def test_a_lost_and_found_elsewhere_is_not_reached_through_a_link(host, tmp_path):
+    volumes, elsewhere = tmp_path / "real" / "volumes", tmp_path / "elsewhere"
+    host.write("mounted/volumes", "sdb2\n")
+    volumes.mkdir(parents=True)
+    elsewhere.mkdir()
+    (volumes / "lost+found").symlink_to(elsewhere)
+    assert host.run(str(volumes), "bbbb").returncode == 0
+    assert elsewhere.is_dir()
 
 
 @pytest.mark.parametrize("place", ["overlay2", "volumes"])
