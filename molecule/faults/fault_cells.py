@@ -179,6 +179,7 @@ IMPOSTOR = (
     "s = socket.socket(socket.AF_UNIX); s.bind(\"/run/docker.sock\"); os.chmod(\"/run/docker.sock\", 0o666); s.listen(9)\n"
     "time.sleep(600)' >/dev/null 2>&1 </dev/null &\nuntil [ -S /run/docker.sock ]; do sleep 0.05; done\n"
 )
+OWN_SOCKET = "pkill -f '[l]ab-fault'; systemctl stop docker.service docker.socket; rm -f /run/docker.sock; systemctl start docker.socket docker.service\n"
 HANGS = drop_in("docker.service", "ExecStart=", "ExecStart=/bin/sleep 600", "TimeoutStartSec=4")
 HANGS_WHEN_CHANGED = (
     "printf '#!/bin/sh\\ngrep -q raw-logs /etc/docker/daemon.json && exec sleep 600\\nexec /usr/sbin/dockerd \"$@\"\\n' >/usr/local/sbin/lab-dockerd; "
@@ -513,12 +514,13 @@ FAULTS: dict[str, Fault] = {
     ),
     "socket stolen": Fault(
         {
-            SECOND: Ends(REFUSED, "socket", lift=""),
+            SECOND: Ends(REFUSED, "did not serve"),
             CHECK: Ends(REFUSED, "docker.sock"),
-            MEND: Ends(HEALED),
+            MEND: Ends(REFUSED, "did not serve"),
             AUDIT: Ends(REFUSED, "engine"),
         },
         IMPOSTOR,
+        OWN_SOCKET,
     ),
     "socket of the wrong group": Fault(
         {SECOND: Ends(HEALED), CHECK: Ends(REFUSED, "docker.sock"), MEND: Ends(HEALED), RESTART: Ends(HEALED)},
