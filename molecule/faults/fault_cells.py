@@ -536,9 +536,10 @@ FAULTS: dict[str, Fault] = {
         {
             FIRST: Ends(REFUSED, "dpkg", inject=DAMAGED_UPDATE, lift="rm /var/lib/dpkg/updates/0000\n"),
             CHECK: Ends(REFUSED, "runc"),
-            MEND: Ends(HEALED),
+            MEND: Ends(REFUSED, "installation was interrupted"),
         },
         HALF,
+        "dpkg --configure --pending\n",
     ),
     # The clock
     "clock set back by ten years": Fault(
