@@ -288,7 +288,7 @@ FAULTS: dict[str, Fault] = {
         {
             CHECK: Ends(REFUSED, "free of"),
             CHANGE: Ends(HEALED),
-            RESTART: Ends(LAST_GOOD),
+            RESTART: Ends(REFUSED, "no space left on device"),
         },
         FULL.format("$O"),
         EMPTIED.format("$O"),
@@ -342,7 +342,7 @@ FAULTS: dict[str, Fault] = {
             SECOND: Ends(REFUSED, "Input/output error"),
             CHECK: Ends(REFUSED, "Input/output error"),
             MEND: Ends(REFUSED, "Input/output error"),
-            RESTART: Ends(REFUSED, "Input/output error"),
+            RESTART: Ends(REFUSED, "mounting it failed"),
             BOOT: Ends(HEALED, lift=""),
         },
         BROKEN,

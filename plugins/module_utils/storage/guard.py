@@ -35,7 +35,10 @@ refuse() {
 # The parts of a RAID or a multipath device, and snapshots in LVM, have the UUID of what is mounted by right.
 by_right() {
     node=/sys/class/block/$(basename -- "$(readlink -f -- "$1")")
-    [ -n "$(ls -- "$node/holders" "$node/../holders" 2>/dev/null)" ] || grep -qs '^LVM-' -- "$node/dm/uuid"
+    for holder in "$node"/holders/* "$node"/../holders/*; do
+        [ ! -e "$holder" ] || return 0
+    done
+    grep -qs '^LVM-' -- "$node/dm/uuid"
 }
 
 # dockerd takes a file without a word in it, or none, for its defaults: no user namespaces, and a root outside of what is
@@ -53,9 +56,9 @@ while [ "$#" -ge 2 ]; do
     path=$1
     expected=$2
     shift 2
-    if ! mountpoint -q -- "$path"; then
-        mount -- "$path" || refuse "$path is not mounted and mounting it failed; Docker is not started without it"
-    fi
+    mountpoint -q -- "$path" || mount -- "$path" || :
+    # With the option nofail mount succeeds where there is no such device, too.
+    mountpoint -q -- "$path" || refuse "$path is not mounted and mounting it failed; Docker is not started without it"
     source=$(findmnt --noheadings --nofsroot --output SOURCE --mountpoint "$path" | tail -n 1)
     found=$(blkid --probe --match-tag UUID --output value -- "$source") || found=none
     if [ "$found" != "$expected" ]; then

@@ -34,7 +34,7 @@ class Host:
         for name in ("sh", "cat", "cp", "tail", "basename", "test", "echo", "grep", "sed", "ls", "readlink", "rmdir"):
             (top / "bin" / name).symlink_to(shutil.which(name))
         text = guard.PROGRAM_TEXT
-        for path in ("/etc/docker/daemon.json", "/var/lib/bulkhead/daemon.json", "/proc/self/cgroup"):
+        for path in ("/etc/docker/daemon.json", "/var/lib/bulkhead/daemon.json", "/proc/self/cgroup", "/sys/class/block"):
             assert path in text
             text = text.replace(path, str(top / path.strip("/").replace("/", "-")))
         self.write("guard", text)
@@ -82,6 +82,14 @@ def test_what_is_missing_is_mounted(host):
 def test_nothing_is_mounted_twice(host):
     assert [host.run(*PAIRS).returncode for _time in range(2)] == [0, 0]
     assert host.mounts_made == ["/docker/overlay2", "/docker/volumes"]
+
+
+def test_a_mount_that_only_says_that_it_succeeded_keeps_docker_from_starting(host):
+    # So mount(8) does with the option nofail.
+    host.write("bin/mount", "#!/bin/sh\nexit 0\n", 0o755)
+    done = host.run(*PAIRS)
+    assert done.returncode == 1
+    assert "mount-guard: /docker/overlay2 is not mounted and mounting it failed" in done.stderr
 
 
 def test_a_failing_mount_keeps_docker_from_starting(host):
@@ -181,8 +189,33 @@ def test_what_a_drop_in_guards_can_be_read_back():
     assert guard.guarded("") == ()
 
 
-def test_a_copy_of_a_disk_keeps_docker_from_starting(host):
+@pytest.fixture
+def copied(host):
+    """A partition of another disk with the same UUID, and its place among the kernel's block devices."""
     host.write("devices/sdc1", "bbbb\n")
+    disk, classes = host.top / "sys" / "sdc", host.top / "sys-class-block"
+    for holders in (disk / "holders", disk / "sdc1" / "holders"):
+        holders.mkdir(parents=True)
+    classes.mkdir()
+    (classes / "sdc").symlink_to(disk)
+    (classes / "sdc1").symlink_to(disk / "sdc1")
+    return disk
+
+
+@pytest.mark.parametrize("holders", ["holders", "sdc1/holders"])
+def test_a_part_of_what_is_mounted_is_no_copy(host, copied, holders):
+    (copied / holders / "dm-0").touch()
+    assert host.run(*PAIRS).returncode == 0
+
+
+def test_a_snapshot_is_no_copy(host, copied):
+    (copied / "sdc1" / "dm").mkdir()
+    (copied / "sdc1" / "dm" / "uuid").write_text("LVM-xyz\n", encoding="ascii")
+    assert host.run(*PAIRS).returncode == 0
+
+
+@pytest.mark.usefixtures("copied")
+def test_a_copy_of_a_disk_keeps_docker_from_starting(host):
     done = host.run(*PAIRS)
     assert done.returncode == 1
     assert "mount-guard: sdc1 has the UUID bbbb of sdb2 on /docker/volumes too" in done.stderr
