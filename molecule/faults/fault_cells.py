@@ -231,7 +231,6 @@ FAULTS: dict[str, Fault] = {
             SECOND: Ends(REFUSED, "containerd"),
             CHECK: Ends(REFUSED, "containerd"),
             MEND: Ends(HEALED, lift=""),
-            AUDIT: Ends(REFUSED, "containerd"),
         },
         drop_in("containerd.service", "ExecStart=", "ExecStart=/bin/false", "Restart=no") + "systemctl kill -s KILL containerd; sleep 0.5\n",
         NO_DROP_INS,
@@ -471,7 +470,7 @@ FAULTS: dict[str, Fault] = {
     **{
         f"fstab {how}": Fault(
             {
-                **({SECOND: Ends(HEALED), RESTART: Ends(REFUSED, "mounting it failed")} if how == "truncated" else {}),
+                **({SECOND: Ends(HEALED)} if how == "truncated" else {}),
                 CHECK: Ends(REFUSED, "fstab"),
                 MEND: Ends(HEALED),
             },
