@@ -28,6 +28,8 @@ def name(host):
 
 @pytest.fixture(scope="module")
 def root(name):
+    if name not in ROOTS:
+        pytest.skip("was moved often, see test_kills.py and test_journey.py")
     return ROOTS[name]
 
 
