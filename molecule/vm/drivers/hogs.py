@@ -24,8 +24,8 @@ BEFORE, DURING = 6.0, 12.0
 NEIGHBOUR = 'while :; do read a x </proc/uptime; sleep 0.1; echo x >/probe/f; read b x </proc/uptime; echo "$a $b"; done >>/probe/log'
 HOGS = {
     "fork": ["sh", "-c", "b(){ b|b& }; b; sleep 60"],
-    # tail keeps all of its input, which has no line in it and no end.
-    "memory": ["sh", "-c", "tail /dev/zero; sleep 60"],
+    # One block of more than it may have, filled by the kernel: growing byte by byte takes an emulated processor minutes.
+    "memory": ["sh", "-c", "while :; do dd if=/dev/zero of=/dev/null bs=400M count=1; done"],
     "cpu": ["sh", "-c", "i=0; while [ $i -lt 8 ]; do (while :; do :; done) & i=$((i+1)); done; wait"],
     "disk": ["sh", "-c", "while :; do dd if=/dev/zero of=/data/$$ bs=1M; sleep 0.2; done"],
 }

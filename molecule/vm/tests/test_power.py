@@ -97,6 +97,7 @@ def day(host, machine, ansible):
     seen["healing"] = ansible.module("bulkhead.docker.docker_daemon_config", settings=own)
     seen["healed"] = daemon_settings(machine)
     seen["own"] = own
+    engine.attempt("rm", "--force", name)
     yield seen
     engine.close()
 
