@@ -53,6 +53,8 @@ def day(host, machine, ansible):
     engine = Docker(host, "power")
     engine.wait_until_serving()
     for label in ("treasure", "ledger"):
+        # Of a day that ended too soon.
+        engine.attempt("volume", "rm", "--force", f"power-{label}")
         engine.volume(label)
     engine.once("sh", "-c", "dd if=/dev/urandom of=/data/file bs=1M count=8 2>/dev/null; sync", options=["--volume", "power-treasure:/data"])
     hashed = "sha256sum /var/lib/docker/100000.100000/volumes/power-treasure/_data/file"
