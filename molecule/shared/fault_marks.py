@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """For tests that show cells of the fault matrix: those with the mark `cell` that passed become seen.json.
 
-A conftest.py takes the hooks over by importing them. FAULTS_SEEN=1 has the list written beside the scenario's cells, for `make docs`.
+A conftest.py registers this module as a plugin. FAULTS_SEEN=1 has the list written beside the scenario's cells, for `make docs`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from fault_marks import pytest_configure, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401
+import fault_marks
 
 SCENARIO = Path(__file__).resolve().parents[1]
 sys.path += [str(SCENARIO), str(SCENARIO / "drivers")]
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(fault_marks)

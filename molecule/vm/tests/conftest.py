@@ -9,8 +9,8 @@ import subprocess
 import sys
 import typing as t
 
+import fault_marks
 import pytest
-from fault_marks import pytest_configure, pytest_runtest_makereport, pytest_sessionfinish  # noqa: F401
 from lab_docker import for_test
 from vm import Machine
 
@@ -19,6 +19,10 @@ sys.path += [str(HERE), str(HERE.parent)]
 EPHEMERAL = pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 NAME = "vm"
 ROOT = "/var/lib/docker/100000.100000"
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(fault_marks)
 
 
 @pytest.fixture(scope="session")

@@ -103,9 +103,9 @@ class EngineControl:
         return ""
 
     def look_inside(self, identifier: str) -> str:
-        """Return what a container that runs does not see of its root and its volumes, and why; empty when it sees all, or is gone.
+        """Return which of a container's root and volumes the engine cannot give it, and why; empty when it can, or the container is gone.
 
-        The engine looks from within the container's own mounts, and opens nothing.
+        The engine mounts both as the container's configuration says, looks there, and opens nothing (moby: daemon/containerfs_linux.go).
         """
         try:
             found = self._inspect(identifier) or {}
@@ -114,7 +114,7 @@ class EngineControl:
                 try:
                     self._call("HEAD", f"/containers/{_checked(identifier)}/archive?path={urllib.parse.quote(path, safe='')}", self._timeout)
                 except EngineError as error:
-                    return f"{path}: {error}"
+                    return f"{path}: {error}" if self._inspect(identifier) is not None else ""
         except EngineError as error:
             return str(error)
         return ""

@@ -7,6 +7,7 @@ PRIVATE to the collection: no stability is promised to other users.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import typing as t
@@ -119,7 +120,11 @@ def powerless(move: Move, targets: t.Sequence[Target]) -> list[str]:
 def left_behind(paths: t.Sequence[str]) -> list[Problem]:
     """Return which names are taken that old directories are to get."""
     return [
-        Problem(path, "lies there already, but is the name that the old directory is to get; remove it, by docker_storage_old_data if a move has left it")
+        Problem(
+            path,
+            "lies there already, but is the name that the old directory is to get; remove it; if a move has left it, "
+            "by docker_storage_old_data: remove in a run with the settings as they are now",
+        )
         for path in paths
         if os.path.lexists(path)
     ]
@@ -128,7 +133,7 @@ def left_behind(paths: t.Sequence[str]) -> list[Problem]:
 def in_the_way(move: Move) -> list[Problem]:
     """Return what lies in the new root where a new move would copy to, which the copy would remove."""
     after = move.after.path
-    inside = os.path.relpath(after, move.before.path).split("/")[0]
+    inside = os.path.relpath(after, move.before.path).split("/", maxsplit=1)[0]
     if storage.belongs("data-root", inside) and moves.of_this_root(inside):
         return [Problem(after, f"lies in {move.before.path}/{inside}, which the engine itself fills; name a data-root of Docker's own")]
     held = docker_data.inventory(after)
@@ -152,11 +157,16 @@ def occupants(path: str) -> list[str]:
 
 def entries(path: str) -> list[tuple[str, int]]:
     """Return the names in a directory, each with its mode; none where there is no such directory."""
+    there = []
     try:
         with os.scandir(path) as found:
-            return sorted((entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in found)
+            for entry in found:
+                # One that has gone meanwhile, such as the volume of a container with --rm, takes no others along.
+                with contextlib.suppress(FileNotFoundError):
+                    there.append((entry.name, entry.stat(follow_symlinks=False).st_mode))
     except (FileNotFoundError, NotADirectoryError):
         return []
+    return sorted(there)
 
 
 def _linked_volumes(path: str) -> t.Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ PRIVATE to the collection: no stability is promised to other users.
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
@@ -81,7 +82,8 @@ def make(request: Request) -> MovePlan:
         return MovePlan(StoragePlan("", problems=(Problem(OPTION, str(error)),)))
     if begun is not None and not _belongs(begun.move, before, after):
         return MovePlan(StoragePlan(after.path, problems=(_elsewhere(begun.move, after),)))
-    filled = tuple(place.device for place in begun.move.places) if begun is not None else ()
+    # Kernels may call another disk by the same name after a boot.
+    filled = tuple(place.uuid for place in begun.move.places if place.uuid) if begun is not None else ()
     found = request.plan(Movable(before.path, after.path if begun is not None else "", filled))
     if found.problems:
         return MovePlan(found)
@@ -94,17 +96,34 @@ def make(request: Request) -> MovePlan:
         if target.moves
     )
     move = Move(before, after, places)
-    if begun is not None:
-        return MovePlan(found, dataclasses.replace(begun, move=move), True)
-    if not places and not move.changes_root:
+    others = _other_filesystems(begun.move, places) if begun is not None else []
+    if others:
+        return MovePlan(StoragePlan(after.path, problems=tuple(others)))
+    if begun is None and not places and not move.changes_root:
         return MovePlan(found)
     if any(target.name == "containerd" and not target.mounted for target in found.targets):
         return MovePlan(StoragePlan(after.path, problems=(_containerd(),)))
+    if begun is not None:
+        return MovePlan(found, dataclasses.replace(begun, move=move), True)
     return MovePlan(found, Journal(move_journal.COPYING, move))
 
 
 def _belongs(move: Move, before: Root, after: Root) -> bool:
     return move.after.path == after.path and before.path in (move.before.path, move.after.path)
+
+
+def _other_filesystems(move: Move, places: t.Sequence[Place]) -> list[Problem]:
+    """Refuse to go on where another filesystem stands than the one that the move has begun to fill."""
+    known = {place.name: place.uuid for place in move.places}
+    return [
+        Problem(
+            place.device,
+            f"has the filesystem {place.uuid} for {place.name}, but the move that is not finished was filling {known[place.name]}; "
+            "attach the disk that it was begun with, or name the device that it has now",
+        )
+        for place in places
+        if place.uuid and known.get(place.name) and place.uuid != known[place.name]
+    ]
 
 
 def _with_problem(found: StoragePlan, problem: Problem) -> StoragePlan:

@@ -52,12 +52,15 @@ def adapted(wanted: t.Sequence[packages.Wanted], hold: bool) -> tuple[packages.W
 
 def known(names: t.Sequence[str], fresh: bool = False, sources: bool = True) -> dict[str, packages.Known]:  # pylint: disable=unused-argument
     """Return what the host knows of packages; those it has never heard of are left out. Lists are never fetched here."""
-    installed = _installed(names)
     deadline = time.monotonic() + _PATIENCE
-    while any(state != "installed" for _version, _held, state in installed.values()) and _works() and time.monotonic() < deadline:
+    while True:
+        # Asked first, as its end changes what is asked then.
+        works = _works()
+        installed = _installed(names)
+        if not works or all(state == "installed" for _version, _held, state in installed.values()) or time.monotonic() > deadline:
+            break
         # What is half done is so because somebody does it: another run, which may outlive its connection, or the nightly upgrade.
         time.sleep(1.0)
-        installed = _installed(names)
     offered: dict[str, list[str]] = {}
     candidates = {}
     name = ""

@@ -61,12 +61,12 @@ class Movable:
     Attributes:
         root: the effective root in which the daemon keeps it now.
         filling: the effective root that an unfinished move copies to, or nothing.
-        devices: whose filesystems an unfinished move fills.
+        filesystems: UUIDs of those that an unfinished move fills.
     """
 
     root: str
     filling: str = ""
-    devices: t.Collection[str] = ()
+    filesystems: t.Collection[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +158,7 @@ def compute(
     for entry in entries:
         where = layouts.place(entry.name, data_root, mapping)
         moved = movable is not None and _is_moved(entry, where.mount_point, host, root, movable)
-        being_filled = movable is not None and entry.name in sources and sources[entry.name].device in movable.devices
+        being_filled = movable is not None and entry.name in sources and sources[entry.name].uuid in movable.filesystems
         problems += _mount_point_problems(entry, where.mount_point, sources.get(entry.name), host, moved, being_filled)
         if entry.name in sources:
             target = dataclasses.replace(_target(entry, where, sources[entry.name], host), moves=moved)
@@ -217,8 +217,8 @@ def _unmovable(entries: t.Sequence[layouts.Entry], host: HostStorage, root: str,
             problems.append(
                 Problem(
                     stored.root,
-                    f"holds {stored.description}, which nobody uses and which what lies in {movable.root} would replace; remove it first, "
-                    "by docker_storage_old_data where an earlier move has left it",
+                    f"holds {stored.description}, which nobody uses and which what lies in {movable.root} would replace; remove it first; where an "
+                    "earlier move has left it, by docker_storage_old_data: remove in a run with the settings as they are now",
                 )
             )
         elif stored.in_containerd:

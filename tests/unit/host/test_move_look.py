@@ -95,3 +95,25 @@ def test_what_mount_options_take_from_files_of_volumes_is_told(old, options, sai
     assert [text.partition("hold ")[2].partition(", which")[0] for text in told] == said
     within = Move(Root(str(old), str(old)), Root(str(old), str(old)), (Place("volumes", f"{old}/volumes", "/dev/sdb1", "xfs", options),))
     assert move_look.powerless(within, (dataclasses.replace(volumes, mount_point=f"{old}/volumes"),)) == told
+
+
+def test_a_name_that_vanishes_takes_no_others_along(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+
+    class Gone:
+        name = "gone"
+
+        def stat(self, follow_symlinks):
+            raise FileNotFoundError
+
+    class Scan(list):
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *reason):
+            return None
+
+    with os.scandir(tmp_path) as found:
+        listed = Scan([Gone(), *found])
+    monkeypatch.setattr(move_look.os, "scandir", lambda path: listed)
+    assert [name for name, _mode in move_look.entries(str(tmp_path))] == ["there"]

@@ -93,7 +93,30 @@ def test_a_move_that_was_begun_may_go_on_filling_its_filesystems(host):
     host.journal = Journal(move_journal.STOPPED, Move(ROOT, ROOT, (PLACE,)))
     request = asked()
     assert move_plan.make(request).begun
-    assert tuple(request.movable.devices) == ("/dev/sdb1",)
+    assert tuple(request.movable.filesystems) == ("a",)
+
+
+def test_another_disk_that_has_the_name_after_a_boot_is_not_filled(host):
+    host.journal = Journal(move_journal.COPYING, Move(ROOT, ROOT, (dataclasses.replace(PLACE, uuid="b"),)))
+    told = refusals(move_plan.make(asked()))
+    assert told == [
+        "/dev/sdb1: has the filesystem a for volumes, but the move that is not finished was filling b; "
+        "attach the disk that it was begun with, or name the device that it has now."
+    ]
+
+
+def test_a_filesystem_that_has_still_to_be_made_is_not_another(host):
+    host.journal = Journal(move_journal.COPYING, Move(ROOT, ROOT, (PLACE,)))
+    request = asked()
+    request.__dict__["targets"] = (dataclasses.replace(TARGET, uuid="", source=""),)
+    assert move_plan.make(request).begun
+
+
+def test_containerd_gets_none_either_while_a_move_goes_on(host):
+    host.journal = Journal(move_journal.COPYING, Move(ROOT, ROOT, (PLACE,)))
+    request = asked()
+    request.__dict__["targets"] = (TARGET, Target("containerd", "/dev/sdc1", "/var/lib/containerd", "xfs", (), None, 0))
+    assert "add it in the next" in refusals(move_plan.make(request))[0]
 
 
 @pytest.mark.parametrize("may_move", [True, False])

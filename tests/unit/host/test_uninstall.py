@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.manifest import Manifest
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.uninstall import Step, Wanted
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    data_move,
     manifest_file,
     mounts,
     move_file,
@@ -37,6 +38,18 @@ def test_nothing_is_planned_while_the_data_move(monkeypatch, noted, phase):
     noted(phase=phase)
     monkeypatch.setattr(manifest_file, "read", lambda: manifest_file.Found(Manifest("m", {})))
     with pytest.raises(uninstall.UninstallError, match=rf"from /var/lib/docker to /srv/docker \(phase {phase}\); run provision"):
+        uninstall.make(Wanted())
+
+
+@pytest.mark.parametrize("phase", [None, move_journal.DONE])
+def test_nothing_is_planned_where_the_note_of_a_move_was_lost(monkeypatch, noted, phase):
+    if phase is None:
+        monkeypatch.setattr(move_file, "read", lambda: None)
+    else:
+        noted(phase=phase)
+    monkeypatch.setattr(data_move, "held_by", lambda: "/etc/systemd/system/docker.service.d/00-bulkhead-move.conf")
+    monkeypatch.setattr(manifest_file, "read", lambda: manifest_file.Found(Manifest("m", {})))
+    with pytest.raises(uninstall.UninstallError, match="00-bulkhead-move.conf keeps Docker from starting because of a move"):
         uninstall.make(Wanted())
 
 

@@ -473,7 +473,7 @@ STAGED = (Mount("/dev/sdb1", "/var/lib/bulkhead/move/overlay2", "xfs", "uuid-ove
 
 def test_a_filesystem_that_a_killed_move_left_mounted_is_no_obstacle_for_the_next_run():
     disk = made(used_by=("/dev/sdb1 is mounted on /var/lib/bulkhead/move/overlay2",))
-    result = moving(BOTH, host_with(disk, mounts=STAGED, data=IN_USE, bare=PLAIN), plan.Movable("/var/lib/docker", "/var/lib/docker", ("/dev/sdb1",)))
+    result = moving(BOTH, host_with(disk, mounts=STAGED, data=IN_USE, bare=PLAIN), plan.Movable("/var/lib/docker", "/var/lib/docker", ("uuid-overlay2",)))
     assert result.problems == ()
     assert [target.moves for target in result.targets] == [True, True]
 
@@ -485,5 +485,6 @@ def test_an_existing_filesystem_that_a_killed_move_has_begun_to_fill_may_be_fill
     )
     entries = [{"name": "overlay2", "backend": "existing", "device": "/dev/sdc1"}]
     host = HostStorage(devices={"/dev/sdc1": device}, loop_free=0, data=IN_USE, bare=PLAIN)
-    assert moving(entries, host, plan.Movable("/var/lib/docker", "/var/lib/docker", ("/dev/sdc1",))).problems == ()
-    assert any("is not empty" in text for text in refusals(moving(entries, host, plan.Movable("/var/lib/docker"))))
+    assert moving(entries, host, plan.Movable("/var/lib/docker", "/var/lib/docker", ("uuid-c",))).problems == ()
+    for filled in ((), ("uuid-of-another-disk", "/dev/sdc1")):
+        assert any("is not empty" in text for text in refusals(moving(entries, host, plan.Movable("/var/lib/docker", "/var/lib/docker", filled))))
