@@ -46,6 +46,14 @@ def wait_for_numbers(follower, count):
     return number
 
 
+def comes_up(engine, name):
+    """Tell whether a container runs soon; an emulated processor takes its time to start it."""
+    deadline = time.monotonic() + 120
+    while not engine.inspect(name)["State"]["Running"] and time.monotonic() < deadline:
+        time.sleep(2)
+    return engine.inspect(name)["State"]["Running"]
+
+
 @pytest.fixture(scope="module")
 def day(host, machine, ansible):
     """What was seen at each turn of the day."""
@@ -95,7 +103,7 @@ def day(host, machine, ansible):
     seen["config"] = daemon_settings(machine)
     seen["hash"].append(machine.run(hashed).stdout)
     seen["ledger"] = machine.run("cat /var/lib/docker/100000.100000/volumes/power-ledger/_data/ledger").stdout
-    seen["running"] = engine.inspect(name)["State"]["Running"]
+    seen["running"] = comes_up(engine, name)
     seen["healing"] = ansible.module("bulkhead.docker.docker_daemon_config", settings=own)
     seen["healed"] = daemon_settings(machine)
     seen["own"] = own

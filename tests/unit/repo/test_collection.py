@@ -91,3 +91,9 @@ def test_pure_code_touches_nothing(package):
         assert tops & forbidden == set(), path
         calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
         assert "open" not in [function.id for function in calls if isinstance(function, ast.Name)], path
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")], ids=lambda path: path.stem)
+def test_nothing_is_merged_in_yaml(path):
+    """ansible-core warns in every run of a key that is merged and given once more."""
+    assert "<<:" not in path.read_text(encoding="utf-8")
