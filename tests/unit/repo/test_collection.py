@@ -93,7 +93,10 @@ def test_pure_code_touches_nothing(package):
         assert "open" not in [function.id for function in calls if isinstance(function, ast.Name)], path
 
 
-@pytest.mark.parametrize("path", [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")], ids=lambda path: path.stem)
+TASK_FILES = [path for pattern in ("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "playbooks/*.yml") for path in sorted(ROOT.glob(pattern))]
+
+
+@pytest.mark.parametrize("path", TASK_FILES, ids=lambda path: path.stem)
 def test_nothing_is_merged_in_yaml(path):
     """ansible-core warns in every run of a key that is merged and given once more."""
     assert "<<:" not in path.read_text(encoding="utf-8")
