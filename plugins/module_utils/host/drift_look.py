@@ -320,12 +320,12 @@ class Eyes:
         return state
 
     def _limits(self, unit: str, recorded: State | None) -> dict[str, t.Any]:
-        from ansible_collections.bulkhead.docker.plugins.module_utils.host import limits
+        from ansible_collections.bulkhead.docker.plugins.module_utils.host import limits_live
 
         known = None if recorded is None else [str(entry) for entry in recorded.get("values") or ()]
-        kept = limits.live(unit, known)
+        kept = limits_live.live(unit, known)
         # A slice in which nothing runs may not be there; its limits come with it.
-        return {"values": known or [] if kept is None else kept, "_source": limits.place(unit)}
+        return {"values": known or [] if kept is None else kept, "_source": limits_live.place(unit)}
 
     def _apparmor(self, name: str, recorded: State | None) -> dict[str, t.Any]:  # pylint: disable=unused-argument
         from ansible_collections.bulkhead.docker.plugins.module_utils.host import security_modules

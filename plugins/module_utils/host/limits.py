@@ -24,15 +24,14 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
     drift_places,
     files,
+    limits_live,
     limits_metrics,
     managed_files,
     systemd,
 )
 
-CGROUPS = "/sys/fs/cgroup"
 #: Where 'systemctl set-property --runtime' writes down what it was told (systemd.unit(5)).
 CONTROL = "/run/systemd/system.control"
-UNITS = limits.UNITS
 _SYS_DEVICES = "/sys/dev/block"
 _SCOPE = re.compile(r"docker-[0-9a-f]{64}\.scope")
 #: Deeper than this no container lies on a host: slices, and those of a class.
@@ -41,7 +40,6 @@ _DEEPEST = 8
 _PAUSES = (0.1, 0.4, 1.5, 3)
 #: Mapped devices on mapped devices.
 _MOST_LAYERS = 8
-_MANAGED = "# Managed by the role bulkhead.docker.docker_limits."
 #: A kernel without a scheduler of disks that knows weights has no file for them.
 _OPTIONAL = ("io_weight",)
 #: The options in which systemd says what a limit is; those of processors and devices it says otherwise than the kernel.
@@ -132,12 +130,12 @@ def _memory() -> int:
 
 
 def _tasks() -> int:
-    found = [int(_text(f"/proc/sys/kernel/{name}") or 0) for name in ("pid_max", "threads-max")]
+    found = [int(limits_live.text(f"/proc/sys/kernel/{name}") or 0) for name in ("pid_max", "threads-max")]
     return min([number for number in found if number] or [32768])
 
 
 def _controllers() -> frozenset[str] | None:
-    text = _text(f"{CGROUPS}/cgroup.controllers")
+    text = limits_live.text(f"{limits_live.CGROUPS}/cgroup.controllers")
     return None if text is None else frozenset(text.split())
 
 
@@ -166,7 +164,7 @@ def wanted(options: t.Mapping[str, t.Any], parent: str, given: t.Sequence[str] |
     names = [name for name in ARGUMENTS if name != "without_controllers"]
     asked = {name: options[name] for name in names}
     if given is None:
-        path = os.path.join(UNITS, os.path.basename(str(options["slice"])))
+        path = os.path.join(limits_live.UNITS, os.path.basename(str(options["slice"])))
         text = files.read_text(path) if path.endswith(".slice") else None
         given = sorted(limits.given_by(text or ""))
     return limits.Wanted(**asked, parent=parent, given=frozenset(given))
@@ -199,7 +197,7 @@ def device_of(path: str) -> str | None:
         real = os.path.realpath(os.path.join(real, "slaves", below[0]))
     if os.path.exists(os.path.join(real, "partition")):
         real = os.path.dirname(real)
-    return _text(os.path.join(real, "dev")) or numbers
+    return limits_live.text(os.path.join(real, "dev")) or numbers
 
 
 def _devices(values: t.Mapping[str, limits.Values]) -> dict[str, str]:
@@ -208,30 +206,14 @@ def _devices(values: t.Mapping[str, limits.Values]) -> dict[str, str]:
     return {path: numbers for path, numbers in found.items() if numbers}
 
 
-def _text(path: str) -> str | None:
-    try:
-        with open(path, encoding="ascii", errors="replace") as handle:
-            return handle.read(65536).strip()
-    except OSError:
-        return None
-
-
 # Control groups ----------------------------------------------------------------------------------------------------------------
-
-
-def place(unit: str) -> str:
-    """Return the directory of a unit's control group, whether it is there or not."""
-    if not unit.endswith(".slice"):
-        return os.path.join(CGROUPS, limits.SYSTEM, unit)
-    words = unit[: -len(".slice")].split("-")
-    return os.path.join(CGROUPS, *("-".join(words[: number + 1]) + ".slice" for number in range(len(words))))
 
 
 def scopes() -> list[str]:
     """Return the directories of the control groups of all containers."""
     found = []
-    top = CGROUPS.rstrip("/").count("/")
-    for directory, names, _files in os.walk(CGROUPS):
+    top = limits_live.CGROUPS.rstrip("/").count("/")
+    for directory, names, _files in os.walk(limits_live.CGROUPS):
         inside = [name for name in names if _SCOPE.fullmatch(name)]
         found += [os.path.join(directory, name) for name in inside]
         names[:] = [] if directory.count("/") - top >= _DEEPEST else [name for name in names if name not in inside]
@@ -240,7 +222,7 @@ def scopes() -> list[str]:
 
 def used(directory: str) -> int:
     """Return the bytes that a control group holds and that the kernel cannot take back by dropping what lies on a disk as well."""
-    numbers = dict(line.split(" ", 1) for line in (_text(os.path.join(directory, "memory.stat")) or "").splitlines() if " " in line)
+    numbers = dict(line.split(" ", 1) for line in (limits_live.text(os.path.join(directory, "memory.stat")) or "").splitlines() if " " in line)
     counted = (numbers.get(name, "").strip() for name in ("anon", "shmem", "kernel_stack", "pagetables", "percpu", "slab_unreclaimable", "sock"))
     return sum(int(number) for number in counted if number.isascii() and number.isdigit() and len(number) <= 20)
 
@@ -252,9 +234,9 @@ def _wrong(units: t.Mapping[str, limits.Values], seen: limits.Host, devices: t.M
         # runc may have given a container something of its own.
         if unit == limits.SCOPE:
             continue
-        directory = place(unit)
+        directory = limits_live.place(unit)
         for one in limits.expected(values, seen, devices):
-            text = _text(os.path.join(directory, one.file))
+            text = limits_live.text(os.path.join(directory, one.file))
             if text is None and (one.field in _OPTIONAL or seen.controllers is None or not os.path.isdir(directory)):
                 continue
             if text is None or not limits.keeps(one, text):
@@ -265,13 +247,13 @@ def _wrong(units: t.Mapping[str, limits.Values], seen: limits.Host, devices: t.M
 def _squeezed(units: t.Mapping[str, limits.Values], seen: limits.Host) -> list[Problem]:
     """Return why limits that are new would kill what runs."""
     found = []
-    groups = [(unit, place(unit), values) for unit, values in units.items() if unit != limits.SCOPE]
+    groups = [(unit, limits_live.place(unit), values) for unit, values in units.items() if unit != limits.SCOPE]
     groups += [(os.path.basename(path), path, units[limits.SCOPE]) for path in scopes() if limits.SCOPE in units]
     for unit, directory, values in groups:
         for one in limits.expected(values, seen):
             if one.file != "memory.max":
                 continue
-            now = _text(os.path.join(directory, one.file))
+            now = limits_live.text(os.path.join(directory, one.file))
             # Of a container only one that has no limit of its own.
             looser = now == "max" or (unit.endswith(".slice") and now is not None and now.isdigit() and int(now) > int(one.value))
             holds = used(directory)
@@ -359,14 +341,14 @@ def ours() -> list[str]:
     """Return the unit files and drop-ins that this role has written, of slices that are not wanted any more too."""
     found = []
     try:
-        names = os.listdir(UNITS)
+        names = os.listdir(limits_live.UNITS)
     except OSError:
         return []
     for name in names:
-        path = os.path.join(UNITS, name)
+        path = os.path.join(limits_live.UNITS, name)
         if name.endswith(".d") and os.path.lexists(os.path.join(path, limits.DROP_IN)):
             found.append(os.path.join(path, limits.DROP_IN))
-        elif name.endswith(".slice") and os.path.isfile(path) and not os.path.islink(path) and (files.read_text(path) or "").startswith(_MANAGED):
+        elif name.endswith(".slice") and os.path.isfile(path) and not os.path.islink(path) and (files.read_text(path) or "").startswith(limits_live.MANAGED):
             found.append(path)
     return sorted(found)
 
@@ -378,7 +360,7 @@ def _unit_of(path: str) -> str:
 
 def _outside(slice_: str) -> list[str]:
     """Say which containers lie elsewhere: they keep the parent that they were made with."""
-    inside = place(slice_) + os.sep
+    inside = limits_live.place(slice_) + os.sep
     found = [path for path in scopes() if not path.startswith(inside)]
     if not found:
         return []
@@ -457,7 +439,7 @@ def _tell(found: Plan) -> None:
     asked = False
     for unit in dict.fromkeys([*gone, *(one.unit for one in _wrong(found.units, seen, _devices(found.units)))]):
         # What is there of containers keeps what it was started with; runc may have given it something of its own.
-        if unit == limits.SCOPE or not os.path.isdir(place(unit)):
+        if unit == limits.SCOPE or not os.path.isdir(limits_live.place(unit)):
             continue
         words = [*gone.get(unit, []), *(f"{name}={value}" for name, value in limits.directives(found.units.get(unit, {}), seen))]
         if words:
@@ -518,33 +500,3 @@ def state(wanted: limits.Wanted | None, found: Plan) -> dict[str, t.Any]:
         "units": [wanted.class_slice(name) for name in wanted.classes],
         "timers": list(found.metrics.timers),
     }
-
-
-def live(unit: str, recorded: t.Sequence[str] | None = None) -> list[str] | None:
-    """Return what the kernel keeps of what we limit of a unit, as ``file value``; None where the unit has no control group now.
-
-    Args:
-        recorded: what it kept when it was recorded; a value that systemd reckoned from a host with a little more memory is the same.
-    """
-    directory = place(unit)
-    if not os.path.isdir(directory):
-        return None
-    before = dict(entry.partition(" ")[::2] for entry in recorded or ())
-    names = [name for name, field in limits.FIELDS.items() if field.file and (field.file in before or (recorded is None and name in _set_by_us(unit)))]
-    found = []
-    for name in names:
-        file = limits.FIELDS[name].file
-        text = _text(os.path.join(directory, file))
-        if text is not None:
-            value = " ".join(limits.said(name, text).split())
-            old = before.get(file, "")
-            found.append(f"{file} {old if old.isdigit() and limits.Expected(name, old, True).met_by(value) else value}")
-    return found
-
-
-def _set_by_us(unit: str) -> list[str]:
-    """Return the limits that our unit file or drop-in has."""
-    text = files.read_text(f"{UNITS}/{unit}.d/{limits.DROP_IN}") or ""
-    own = files.read_text(f"{UNITS}/{unit}") or ""
-    text += own if own.startswith(_MANAGED) else ""
-    return limits.set_by(text)

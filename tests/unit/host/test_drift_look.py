@@ -9,7 +9,7 @@ import types
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.kinds import ABSENT, KINDS, UNKNOWN
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import drift_look, drift_places, limits, mount_table
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import drift_look, drift_places, limits_live, mount_table
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import audit_text
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard
 
@@ -183,7 +183,7 @@ def test_a_drop_in_with_limits_is_a_file_of_its_own_role_only_where_that_role_wr
 
 
 def test_limits_are_what_the_kernel_keeps_and_a_slice_that_is_not_there_has_what_it_had(eyes, tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "CGROUPS", str(tmp_path))
+    monkeypatch.setattr(limits_live, "CGROUPS", str(tmp_path))
     recorded = {"values": ["pids.max 100"]}
     assert eyes.observe("limits:c.slice", recorded)["values"] == ["pids.max 100"]
     (tmp_path / "c.slice").mkdir()

@@ -10,7 +10,7 @@ import os
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import limits
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import limits_metrics as texts
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, drift_places, files
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, drift_places, files, limits_live
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import limits as host_limits
 
 GIB = 1024**3
@@ -22,8 +22,8 @@ ID = "0123456789ab" + "c" * 52
 @pytest.fixture
 def host(tmp_path, monkeypatch, own_files, tools):
     """A host whose units and control groups are directories; systemd does as its units say when it reads them."""
-    monkeypatch.setattr(host_limits, "CGROUPS", str(tmp_path / "cgroup"))
-    for module in (host_limits, limits):
+    monkeypatch.setattr(limits_live, "CGROUPS", str(tmp_path / "cgroup"))
+    for module in (limits_live, limits):
         monkeypatch.setattr(module, "UNITS", str(tmp_path / "units"))
     for name in ("UNITS", "PROGRAM", "DIRECTORY", "CONFIG"):
         monkeypatch.setattr(texts, name, str(tmp_path) + getattr(texts, name))
@@ -70,8 +70,8 @@ def group(root, path, **values):
 
 def test_files_are_written_then_systemd_reads_them_then_the_kernel_is_looked_at(host):
     found = host_limits.plan(WANTED)
-    assert [one.path for one in found.files] == [f"{host_limits.UNITS}/containers.slice.d/{limits.DROP_IN}"]
-    assert not os.listdir(host_limits.UNITS)
+    assert [one.path for one in found.files] == [f"{limits_live.UNITS}/containers.slice.d/{limits.DROP_IN}"]
+    assert not os.listdir(limits_live.UNITS)
     host_limits.carry_out(found)
     assert host.ran == ["systemctl daemon-reload", "systemctl start -- containers.slice"]
     assert (host_limits.plan(WANTED).changes, host_limits.plan(WANTED).diff()) == (False, [])
@@ -136,7 +136,7 @@ def test_a_limit_below_what_is_in_use_is_refused_and_caches_do_not_count(host):
     with pytest.raises(host_limits.Refused) as caught:
         host_limits.plan(WANTED)
     assert "2 GiB, and 3 GiB are in use there that cannot be taken back" in str(caught.value)
-    assert not os.listdir(host_limits.UNITS)
+    assert not os.listdir(limits_live.UNITS)
     assert host_limits.plan(WANTED, below_use=True).changes
     group(host.root, "containers.slice", **{"memory.max": "max", "memory.stat": f"anon {GIB}\nfile {3 * GIB}\n"})
     assert host_limits.plan(WANTED).changes
@@ -175,14 +175,14 @@ def test_classes_that_are_not_wanted_any_more_go_and_units_of_others_stay(host):
     host.answer("systemctl start -- containers.slice containers-batch.slice")
     batch = dataclasses.replace(WANTED, classes={"batch": {}})
     host_limits.carry_out(host_limits.plan(batch))
-    others = f"{host_limits.UNITS}/containers-mine.slice"
+    others = f"{limits_live.UNITS}/containers-mine.slice"
     files.write_text(others, "[Slice]\n")
-    files.write_text(f"{host_limits.UNITS}/containers.slice", "# Managed by the role bulkhead.docker.docker_daemon.\n[Slice]\n")
+    files.write_text(f"{limits_live.UNITS}/containers.slice", "# Managed by the role bulkhead.docker.docker_daemon.\n[Slice]\n")
     found = host_limits.plan(WANTED)
     assert [(os.path.basename(one.path), one.wanted) for one in found.files] == [("containers-batch.slice", None)]
     host_limits.carry_out(host_limits.removal())
     assert [(host.root / "cgroup/containers.slice" / name).read_text(encoding="ascii") for name in ("memory.max", "pids.max")] == ["max\n", "max\n"]
-    assert sorted(os.listdir(host_limits.UNITS)) == ["containers-mine.slice", "containers.slice"]
+    assert sorted(os.listdir(limits_live.UNITS)) == ["containers-mine.slice", "containers.slice"]
     assert not host_limits.removal().changes
 
 
@@ -196,8 +196,8 @@ def test_a_limit_that_is_not_wanted_any_more_is_lifted(host):
 
 
 def test_what_is_there_in_the_place_of_a_drop_in_is_not_followed(host):
-    os.makedirs(f"{host_limits.UNITS}/containers.slice.d")
-    os.symlink("/etc/passwd", f"{host_limits.UNITS}/containers.slice.d/{limits.DROP_IN}")
+    os.makedirs(f"{limits_live.UNITS}/containers.slice.d")
+    os.symlink("/etc/passwd", f"{limits_live.UNITS}/containers.slice.d/{limits.DROP_IN}")
     with pytest.raises(files.FileError, match="symbolic link"):
         host_limits.plan(WANTED)
 
@@ -205,20 +205,20 @@ def test_what_is_there_in_the_place_of_a_drop_in_is_not_followed(host):
 def test_drift_sees_what_the_kernel_keeps_of_what_we_limit(host):
     host_limits.carry_out(host_limits.plan(WANTED))
     group(host.root, "containers.slice", **{"cpu.weight": "77"})
-    recorded = host_limits.live("containers.slice")
+    recorded = limits_live.live("containers.slice")
     assert recorded == ["memory.max 2147483648", "pids.max 1000"]
     group(host.root, "containers.slice", **{"pids.max": "max"})
-    assert host_limits.live("containers.slice", recorded) == ["memory.max 2147483648", "pids.max max"]
+    assert limits_live.live("containers.slice", recorded) == ["memory.max 2147483648", "pids.max max"]
     # Another kernel takes some of the memory for itself, and shares are shares of what is left.
     group(host.root, "containers.slice", **{"memory.max": "2147000000", "pids.max": "1000"})
-    assert host_limits.live("containers.slice", recorded) == recorded
-    assert host_limits.live("gone.slice", recorded) is None
+    assert limits_live.live("containers.slice", recorded) == recorded
+    assert limits_live.live("gone.slice", recorded) is None
 
 
 def test_the_place_of_a_slice_follows_its_name(host):
-    root = host_limits.CGROUPS
-    assert host_limits.place("a-b-c.slice") == f"{root}/a.slice/a-b.slice/a-b-c.slice"
-    assert host_limits.place("docker.service") == f"{root}/system.slice/docker.service"
+    root = limits_live.CGROUPS
+    assert limits_live.place("a-b-c.slice") == f"{root}/a.slice/a-b.slice/a-b-c.slice"
+    assert limits_live.place("docker.service") == f"{root}/system.slice/docker.service"
 
 
 def test_what_lies_on_no_disk_cannot_be_limited(host):
