@@ -104,7 +104,8 @@ def test_killed_from_outside_takes_its_helpers_with_it(tmp_path):
     for _round in range(6):
         process = start(source, target, saved, 10**9, workers=3)
         process.stdout.readline()
-        time.sleep(0.2 + chance.random() * 0.6)
+        until_helped(process)
+        time.sleep(chance.random() * 0.2)
         helpers = helpers_of(process.pid)
         process.kill()
         process.communicate()
@@ -116,6 +117,12 @@ def test_killed_from_outside_takes_its_helpers_with_it(tmp_path):
         for name in chance.sample(os.listdir(target), 40):
             subprocess.run(["rm", "-r", f"{target}/{name}"], check=True)
     assert helped, "it was always killed too early or too late"
+
+
+def until_helped(process):
+    """Wait for the first helper, or for the end of a copy that was faster than this look."""
+    while process.poll() is None and not helpers_of(process.pid):
+        time.sleep(0.001)
 
 
 def helpers_of(pid):

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import limits, limits_metrics
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import limits as host_limits
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import limits_live
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -182,7 +183,7 @@ def test_what_the_program_and_the_role_both_know_is_the_same():
     assert (program.CONFIG, program.METRICS) == (limits_metrics.CONFIG, limits_metrics.METRICS)
     assert f"/var/lib/{limits_metrics.STATE}/usage.json" == program.STATE
     for name in ("a.slice", "a-b-c.slice"):
-        assert program.place(host_limits.CGROUPS, name) == host_limits.place(name)
+        assert program.place(limits_live.CGROUPS, name) == limits_live.place(name)
     assert program._SCOPE.pattern == host_limits._SCOPE.pattern
     assert limits.SYSTEM == "system.slice"
 
