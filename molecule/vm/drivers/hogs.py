@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs on a virtual machine that is to be thrown away: lets a container behave as badly as it can, and measures a neighbour and the host.
 
-Prints an object of JSON on a line for each. Usage: hogs.py KIND... with KIND as fork, memory, cpu, disk, cpu-naive, memory-naive. The naive
-ones run beside the services of the host, where dockerd puts containers by itself. There is no naive fork bomb: nothing would end it.
+Prints an object of JSON on a line for each. Usage: hogs.py KIND... with KIND as fork, memory, cpu, disk. None runs without limits beside
+these: nothing would end it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 import typing as t
 
 IMAGE = "lab/busybox"
-CGROUPS = "/sys/fs/cgroup"
+SLICE = "/sys/fs/cgroup/containers.slice"
 BEFORE, DURING = 6.0, 12.0
 #: What a neighbour does: forks, waits a tenth of a second, writes; and tells when it began and ended.
 NEIGHBOUR = 'while :; do read a x </proc/uptime; sleep 0.1; echo x >/probe/f; read b x </proc/uptime; echo "$a $b"; done >>/probe/log'
@@ -97,21 +97,18 @@ def clear() -> None:
 
 
 def story(kind: str) -> dict[str, t.Any]:
-    base, _dash, naive = kind.partition("-")
-    parent = ["--cgroup-parent", "system.slice"] if naive else []
     clear()
-    docker("run", "--detach", "--name", "hogs-neighbour", *parent, "--volume", "hogs-probe:/probe", IMAGE, "sh", "-c", NEIGHBOUR)
+    docker("run", "--detach", "--name", "hogs-neighbour", "--volume", "hogs-probe:/probe", IMAGE, "sh", "-c", NEIGHBOUR)
     log = docker("volume", "inspect", "--format", "{{.Mountpoint}}", "hogs-probe") + "/log"
-    slice_ = f"{CGROUPS}/{'system' if naive else 'containers'}.slice"
-    events, refused = numbers(f"{slice_}/memory.events"), numbers(f"{slice_}/pids.events")
+    events, refused = numbers(f"{SLICE}/memory.events"), numbers(f"{SLICE}/pids.events")
     root = free("/")
     host = Host()
     host.start()
     time.sleep(BEFORE)
     began = time.monotonic()
     # Creating a container costs an emulated processor seconds, which are neither before nor during.
-    hog = docker("run", "--detach", "--name", "hogs-hog", *parent, "--volume", "hogs-data:/data", IMAGE, *HOGS[base])
-    scope = f"{slice_}/docker-{hog}.scope"
+    hog = docker("run", "--detach", "--name", "hogs-hog", "--volume", "hogs-data:/data", IMAGE, *HOGS[kind])
+    scope = f"{SLICE}/docker-{hog}.scope"
     started = time.monotonic()
     most, group_events = 0, {}
     while time.monotonic() < started + DURING:
@@ -132,9 +129,9 @@ def story(kind: str) -> dict[str, t.Any]:
         "host_failures": len(host.failures),
         "hog": {"tasks": most, "refused": group_events.get("max", 0)},
     }
-    after = numbers(f"{slice_}/memory.events")
+    after = numbers(f"{SLICE}/memory.events")
     told["oom_kills"] = after.get("oom_kill", 0) - events.get("oom_kill", 0)
-    told["slice_refused"] = numbers(f"{slice_}/pids.events").get("max", 0) - refused.get("max", 0)
+    told["slice_refused"] = numbers(f"{SLICE}/pids.events").get("max", 0) - refused.get("max", 0)
     told["neighbour_runs"] = docker("inspect", "--format", "{{.State.Running}}", "hogs-neighbour") == "true"
     told["root_lost"] = root - free("/")
     host.ended = True
@@ -145,7 +142,7 @@ def story(kind: str) -> dict[str, t.Any]:
 def bounded() -> bool:
     """Tell whether the limits are there, without which a fork bomb would end with the machine."""
     for _try in range(60):
-        with contextlib.suppress(OSError), open(f"{CGROUPS}/containers.slice/pids.max", encoding="ascii") as handle:
+        with contextlib.suppress(OSError), open(f"{SLICE}/pids.max", encoding="ascii") as handle:
             if handle.read().strip() != "max":
                 return True
         time.sleep(1)

@@ -14,6 +14,7 @@ HOGS = pathlib.Path(__file__).resolve().parents[1] / "drivers" / "hogs.py"
 MODULE = "bulkhead.docker.docker_limits"
 GROUPS = "/sys/fs/cgroup"
 CONTAINER_TASKS = 200
+KINDS = ("fork", "memory", "cpu", "disk")
 #: A hog may make a round of the neighbour, or of the host, take this much longer in the median, of what it took alone, but for a wait
 #: of half a second which on an emulated processor means nothing.
 MOST, SLACK = 25, 0.5
@@ -41,8 +42,7 @@ def limited(ansible):
 def stories(machine, limited):
     """What the hogs did: see drivers/hogs.py. One run for all tests, as a service of the host."""
     machine.run(f"cat >/root/hogs.py <<'END'\n{HOGS.read_text(encoding='utf-8')}\nEND\n")
-    kinds = "fork memory cpu disk cpu-naive"
-    done = machine.run(f"systemd-run --wait --pipe --quiet --unit=hogs python3 /root/hogs.py {kinds}", timeout=900)
+    done = machine.run(f"systemd-run --wait --pipe --quiet --unit=hogs python3 /root/hogs.py {' '.join(KINDS)}", timeout=900)
     told = {kind: story for line in done.stdout.splitlines() for kind, story in json.loads(line).items()}
     print(json.dumps(told, indent=1))
     return told
@@ -73,7 +73,7 @@ def responsive(told, who):
     return during["rounds"] > 0 and during["median"] <= max(before["median"] * MOST, SLACK)
 
 
-@pytest.mark.parametrize("kind", ["fork", "memory", "cpu", "disk"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_host_and_the_neighbour_go_on(stories, kind):
     told = stories[kind]
     assert told["host_failures"] == 0
