@@ -97,6 +97,16 @@ class Unit:
         """The flags among the arguments."""
         return unit_flags.parse(self.arguments)
 
+    @property
+    def starting(self) -> bool:
+        """Whether a start has begun and not ended."""
+        return self.step.startswith("activating") and not self.failing
+
+    @property
+    def rests(self) -> bool:
+        """Whether nobody has asked for it: it neither runs nor is to be made running."""
+        return not (self.active or self.failing or self.starting)
+
 
 class Daemon:
     """The one daemon that systemd runs as docker.service.
@@ -328,8 +338,7 @@ class Daemon:
         except commands.CommandError:
             return False
         systemd.reset_failed(UNIT, self.scope)
-        unit = self.unit()
-        return not (unit.active or unit.failing)
+        return self.unit().rests
 
     def disconnect(self) -> None:
         """Forget the connection to the daemon, which may listen elsewhere when it is asked again."""

@@ -260,10 +260,15 @@ class Transaction:
             self._teach_live_restore()
             kept.update(self._running())
         cursor = self._host.journal_cursor()
-        up = self._host.start(self._patience(False)) if action == START else self._host.restart(self._patience(True))
-        if not up:
+        if not (self._start() if action == START else self._host.restart(self._patience(True))):
             self._back("the daemon did not start with the new configuration", self._why(cursor), broken_before)
         self._prove(kept, broken_before, cursor)
+
+    def _start(self) -> bool:
+        if self._host.start(self._patience(False)):
+            return True
+        # A start that hung before this run is not the one of the files and the unit that there are now.
+        return self._plan.unit.starting and self._host.unit().starting and self._host.restart(self._patience(True))
 
     def _teach_live_restore(self) -> None:
         """Let the running daemon take live-restore, or put the old files back: a restart would stop what was said to go on."""
@@ -288,7 +293,7 @@ class Transaction:
     def _why(self, cursor: str) -> str:
         """Return why the daemon is not up: its own words, or what systemd is still waiting for."""
         unit = self._host.unit()
-        if unit.active or unit.failing or not unit.step.startswith("activating"):
+        if not unit.starting:
             return self._host.journal_reason(cursor)
         return f"systemd is still waiting for it: {unit.step}; {self._host.journal_reason(cursor)}".rstrip("; ")
 
@@ -337,7 +342,7 @@ class Transaction:
         """
         target = self._target()
         said = f"{what[0].upper()}{what[1:]}: {reason or 'its journal holds no reason'}."
-        rested = not (self._plan.unit.active or self._plan.unit.failing)
+        rested = self._plan.unit.rests
         # Before the files go: a daemon that is started again and again would find none and run unhardened.
         stopped = rested and self._host.stop()
         if not rested and not finish and target == self._host.read_files():
@@ -388,7 +393,7 @@ class Transaction:
         host.disconnect()
         self._state = host.read_state()[0]
         unit = self._settled()
-        if not (unit.active or unit.failing or before.active or before.failing):
+        if unit.rests and before.rests:
             # It rested and still does.
             host.write_files(self._plan.found)
             self._save(managed=self._plan.state.managed, reset=self._plan.state.reset)

@@ -111,6 +111,8 @@ class FakeHost:
         self.started = 500.0 if up else 0.0
         self.up = up
         self.failing = False
+        # A start that does not end, and which a restart may end.
+        self.hangs = ""
         self.loaded = dict(config or {})
         self.bad = lambda config: ""
         self.arguments = ("-H", "fd://")
@@ -176,7 +178,7 @@ class FakeHost:
             self.started if self.up else 0.0,
             masked=self.masked,
             invocation=f"run {self.starts}" if self.up else "",
-            step="active (running)" if self.up else "failed (failed)",
+            step="active (running)" if self.up else "activating (start)" if self.hangs else "failed (failed)" if self.failing else "inactive (dead)",
         )
 
     def outdated(self, unit):
@@ -241,6 +243,9 @@ class FakeHost:
         lived = self.loaded.get("live-restore") and self._config().get("live-restore")
         self._step(name)
         self.clock += 10**9
+        if self.hangs and (name == "start" or self.hangs == "forever"):
+            return False
+        self.hangs = ""
         self.reason = self.bad(self._config())
         self.up = not self.reason
         self.failing = not self.up
@@ -397,6 +402,25 @@ def test_a_daemon_that_rested_before_rests_afterwards(config):
     assert (host.state.pending, host.state.managed) == ("", ())
     after = host.log[host.log.index("start") :]
     assert after[:3] == ["start", "stop", "before-write"]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"icc": False}])
+def test_a_start_that_hung_before_the_run_is_replaced_by_one_of_the_files_that_there_are(wanted):
+    host = FakeHost({}, up=False)
+    host.hangs = "once"
+    assert run(host, wanted).action == "start"
+    assert (host.up, config_of(host)) == (True, wanted)
+    assert [step for step in host.log if step in ("start", "restart", "stop")] == ["start", "restart"]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"icc": False}])
+def test_a_start_that_hangs_on_is_told_and_not_given_up_for_who_asked_for_it(wanted):
+    host = FakeHost({}, up=False)
+    host.hangs = "forever"
+    with pytest.raises(DaemonError, match=r"systemd is still waiting for it: activating \(start\)"):
+        run(host, wanted)
+    assert config_of(host) == {}
+    assert "stop" not in host.log
 
 
 def test_a_daemon_that_rested_before_and_does_not_stop_is_told():
