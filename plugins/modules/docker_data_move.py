@@ -78,6 +78,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     move_file,
     move_look,
     move_plan,
+    old_data,
     storage_options,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
@@ -128,10 +129,10 @@ def _move_alone(module, host, params):
 
 
 def _remove(module, host):
-    gone = data_move.removable(move_file.read())
+    gone = move_file.removable(move_file.read())
     if gone and not module.check_mode:
         with data_move.alone():
-            gone = data_move.remove_old(host)
+            gone = old_data.remove(host)
     return [f"remove {path}" for path in gone], "removed" if gone else ""
 
 

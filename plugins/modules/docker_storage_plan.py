@@ -116,7 +116,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import problems
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
-    data_move,
     files,
     move_file,
     move_plan,
@@ -173,7 +172,7 @@ def main():
         ranges_ready=request.ranges_ready,
         docker_units=[unit for unit in _units_in_the_way(plan, moving.journal) if systemd.is_active(unit)],
         move={"text": moving.journal.move.describe(), "changes_root": moving.journal.move.changes_root} if moving.journal else {},
-        old_data=data_move.removable(move_file.read()),
+        old_data=move_file.removable(move_file.read()),
         missing_packages=missing,
         claims=storage.claims_for(plan.steps),
     )

@@ -19,6 +19,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon_transaction,
     data_move,
     move_file,
+    old_data,
     systemd,
     tree_copy,
 )
@@ -133,9 +134,9 @@ def main() -> None:
         for point in POINTS:
             number += 1
             # Also what the playbook's own move has left: the next move would forget it.
-            if data_move.removable(move_file.read()):
+            if move_file.removable(move_file.read()):
                 with data_move.alone():
-                    data_move.remove_old(Daemon())
+                    old_data.remove(Daemon())
             new = f"/var/lib/docker/moved-{number}"
             was, before = looks(), described()
             killed = subprocess.run([sys.executable, __file__, point, new], env={**os.environ, "LONELY": lonely}, capture_output=True, text=True, check=False)

@@ -15,7 +15,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import shutil
 import stat
 import time
 import typing as t
@@ -33,6 +32,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     mount_points,
     mounts,
     move_file,
+    move_hold,
     move_look,
     subid_files,
     systemd,
@@ -54,14 +54,6 @@ STAGING = moves.STAGING
 LOCK_FILE = "/var/lib/bulkhead/move.lock"
 #: What is known of the contents of files, so that no pass reads again what did not change.
 NOTES = "/var/lib/bulkhead/move-hashes"
-#: Goes with the next boot, and does not.
-PASSING_HOLD = "/run/systemd/system/docker.service.d/00-bulkhead-move.conf"
-LASTING_HOLD = "/etc/systemd/system/docker.service.d/00-bulkhead-move.conf"
-_HOLD_TEXT = """\
-# Docker's data is being moved by the role bulkhead.docker.docker_storage, which removes this file when it is there.
-[Service]
-ExecStartPre=/bin/sh -c 'echo "Docker is not started while its data is moved; run the playbook again to go on" >&2; exit 1'
-"""
 #: How long a daemon without containers may take to stop, and to serve, in seconds.
 _STOPPING = 120.0
 _STARTING = 180.0
@@ -171,7 +163,7 @@ class Mover:
             MoveError: something lies there that cannot be moved, or there is no room; the daemon was not touched.
         """
         self.expect_the_old_root()
-        if self._journal.phase != move_journal.COPYING or self._journal.running or held_by():
+        if self._journal.phase != move_journal.COPYING or self._journal.running or move_hold.held_by():
             # A run was killed after it had stopped what ran, which may rest only for the last part.
             said = self.back()
             if not self._host.unit().active:
@@ -185,7 +177,7 @@ class Mover:
             self._expect_room_of_its_own()
             self.warnings += [
                 f"An earlier move has left {path}, which docker_storage_old_data does not know of any more after this one; remove it by hand."
-                for path in removable(noted)
+                for path in move_file.removable(noted)
             ]
             self.warnings += move_look.powerless(self.move, self._targets)
         self.warnings += moves.warnings(self.move, held)
@@ -232,7 +224,7 @@ class Mover:
 
         Also goes on with a switch that was begun.
         """
-        self._hold(LASTING_HOLD)
+        move_hold.take(move_hold.LASTING)
         if self._journal.phase != move_journal.STARTED:
             self._note(phase=move_journal.SWITCHING, old=tuple(place.path + moves.ASIDE for place in moves.outermost(self.move.places)))
         self._unstage()
@@ -252,7 +244,7 @@ class Mover:
         changed = managed_files.differences(guard.files(self._targets))
         if changed:
             managed_files.apply(changed)
-        self.release()
+        move_hold.release()
         if not self._host.start(_STARTING):
             raise MoveError(
                 f"everything was moved {self.move.describe()}, but the daemon does not start there: {self._host.journal_reason()}; "
@@ -312,7 +304,7 @@ class Mover:
         # been a full disk, or somebody in the filesystem: neither may keep Docker down.
         with contextlib.suppress(files.FileError):
             self._note(phase=move_journal.COPYING, progress="interrupted; Docker runs from the old place")
-        self.release()
+        move_hold.release()
         with contextlib.suppress(commands.CommandError):
             self._unstage()
         # Whatever went wrong, the next run believes nothing of it.
@@ -343,7 +335,7 @@ class Mover:
             if not self.move.changes_root:
                 self.switch()
             elif not self._host.unit().active:
-                self.release()
+                move_hold.release()
                 self._host.start(_STARTING)
             self.finish()
         else:
@@ -505,7 +497,7 @@ class Mover:
 
     def _stop_daemon(self) -> None:
         self._note(phase=move_journal.STOPPED)
-        self._hold(PASSING_HOLD)
+        move_hold.take(move_hold.PASSING)
         # The socket first, or a client's next call would start the service again.
         systemd.stop(SOCKET_UNIT, UNIT, timeout=_STOPPING)
         unit = self._host.unit()
@@ -573,17 +565,6 @@ class Mover:
                 if time.monotonic() > deadline or self._host.unit().failing:
                     raise
             self._host.wait(0.5)
-
-    def _hold(self, path: str) -> None:
-        files.ensure_directory(os.path.dirname(path))
-        files.write_text(path, _HOLD_TEXT)
-        systemd.daemon_reload()
-
-    def release(self) -> None:
-        """Let the daemon start again."""
-        gone = [files.remove(path) for path in (PASSING_HOLD, LASTING_HOLD)]
-        if any(gone):
-            systemd.daemon_reload()
 
     def _old(self) -> tuple[str, ...]:
         if not self.move.changes_root:
@@ -680,74 +661,15 @@ def _around(mover: Mover, host: Daemon, change: t.Callable[[], T]) -> tuple[T, l
             mover.expect_the_old_root()
             try:
                 mover.settle()
-                mover.release()
+                move_hold.release()
                 done = change()
             except Exception as error:
                 raise MoveError(f"{str(error).rstrip('.')}. {mover.back()}") from error
         else:
-            mover.release()
+            move_hold.release()
             done = change()
         mover.finish()
     return done, mover.warnings
-
-
-def removable(journal: Journal | None) -> list[str]:
-    """Return what a finished move has left of the old tree."""
-    if journal is None or journal.phase != move_journal.DONE:
-        return []
-    return [path for path in journal.old if os.path.lexists(path)]
-
-
-def remove_old(host: Daemon) -> list[str]:
-    """Remove what a finished move has left of the old tree, and return what was removed.
-
-    Raises:
-        MoveError: the daemon uses it, or does not use what it was moved to, or something is mounted in it.
-    """
-    journal = move_file.read()
-    if journal is None or not removable(journal):
-        return []
-    now = root_now(host).path
-    try:
-        used = {now, control(host).root()} if host.unit().active else {now}
-    except EngineError as error:
-        raise MoveError(f"the old data is not removed, because the daemon does not say where it keeps its data now: {error}") from error
-    elsewhere = sorted(path for path in used if os.path.realpath(path) != os.path.realpath(journal.move.after.path))
-    if elsewhere:
-        raise MoveError(
-            f"what was moved {journal.move.describe()} is not removed there, because the daemon uses {elsewhere[0]}, so the old data may be "
-            f"what counts; let it use {journal.move.after.path} again, or remove what is not needed by hand"
-        )
-    gone = []
-    for path in removable(journal):
-        if f"{now}/".startswith(f"{path}/"):
-            raise MoveError(f"{path} is not removed, because the daemon uses {now}, which lies in it")
-        _unmount_old(path, journal)
-        left = [mount.target for mount in mounts.mountinfo() if f"{mount.target}/".startswith(f"{path}/")]
-        if left:
-            raise MoveError(f"{path} is not removed, because {left[0]} is mounted in it; unmount that first")
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path)
-        else:
-            files.remove(path)
-        gone.append(path)
-    if gone:
-        if journal.move.before.ids is not None:
-            # Nobody else has a directory of that name.
-            with contextlib.suppress(OSError):
-                os.rmdir(journal.move.before.path)
-        move_file.write(dataclasses.replace(journal, phase=move_journal.REMOVED, old=()))
-    return gone
-
-
-def _unmount_old(path: str, journal: Journal) -> None:
-    """Unmount what was mounted in the old root before the move, and forget it; its filesystem keeps what it holds."""
-    inside = [point for point in journal.mounts if f"{point}/".startswith(f"{path}/")]
-    for point in sorted(inside, key=len, reverse=True):
-        if mounts.is_mount_point(point):
-            commands.run(["umount", "--", point], timeout=120)
-        mounts.drop_fstab_line(point)
-        commands.run(["chattr", "-i", "--", point], check=False)
 
 
 def _is_mount_of_itself(mount: mounts.MountInfo) -> bool:
@@ -776,11 +698,6 @@ def _rewrite(path: str, change: t.Callable[[dict[str, t.Any]], dict[str, t.Any]]
 
 def _begun(noted: Journal | None) -> bool:
     return noted is not None and noted.unfinished
-
-
-def held_by() -> str:
-    """Return the drop-in with which a move keeps the daemon from starting, or nothing."""
-    return next((path for path in (PASSING_HOLD, LASTING_HOLD) if os.path.lexists(path)), "")
 
 
 def holds_data(root: str) -> bool:

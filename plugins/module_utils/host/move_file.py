@@ -43,3 +43,10 @@ def leads(old: str, new: str, path: str = PATH) -> bool:
     if journal is None or not journal.unfinished or journal.phase == move_journal.COPYING or journal.phase == move_journal.STOPPED:
         return False
     return (journal.move.before.path, journal.move.after.path) == (old, new)
+
+
+def removable(journal: Journal | None) -> list[str]:
+    """Return what a finished move has left of the old tree."""
+    if journal is None or journal.phase != move_journal.DONE:
+        return []
+    return [path for path in journal.old if os.path.lexists(path)]

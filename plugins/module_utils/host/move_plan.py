@@ -12,7 +12,13 @@ import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import id_ranges
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import data_move, move_file, move_look, trees
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    data_move,
+    move_file,
+    move_hold,
+    move_look,
+    trees,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.storage_options import Request
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move as moves
@@ -68,7 +74,7 @@ def make(request: Request) -> MovePlan:
         return MovePlan(request.plan())
     journal = move_file.read()
     begun = journal if journal is not None and journal.unfinished else None
-    if begun is None and data_move.held_by():
+    if begun is None and move_hold.held_by():
         return MovePlan(StoragePlan("", problems=(_forgotten(),)))
     if not request.may_move:
         found = request.plan()
@@ -137,7 +143,7 @@ def _unfinished(journal: Journal) -> Problem:
 def _forgotten() -> Problem:
     return Problem(
         move_file.PATH,
-        f"tells of no unfinished move, but {data_move.held_by()} keeps Docker from starting because of one; put the note back, or see which place of "
+        f"tells of no unfinished move, but {move_hold.held_by()} keeps Docker from starting because of one; put the note back, or see which place of "
         f"the data is whole (a directory called *{moves.ASIDE} is, and belongs in the place of its name without that), and remove the drop-in",
     )
 

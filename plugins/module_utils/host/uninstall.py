@@ -28,7 +28,6 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     accounts,
     commands,
     daemon,
-    data_move,
     docker_api,
     docker_data,
     drift_firewall,
@@ -39,6 +38,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     manifest_file,
     mounts,
     move_file,
+    move_hold,
     package_removal,
     set_aside,
     storage,
@@ -92,7 +92,7 @@ def make(wanted: Wanted) -> Work:
             live.EXPOSED: "whoever wrote it would choose what is removed; look at it, make it root's own (mode 0600), and run provision",
         }.get(found.name, "so nobody knows what to remove; run provision, which writes it anew, and run this again")
         raise UninstallError(f"{manifest.PATH} {found.problem}; {help_}")
-    held = data_move.held_by()
+    held = move_hold.held_by()
     move = move_file.read()
     if held and (move is None or not move.unfinished):
         raise UninstallError(f"{held} keeps Docker from starting because of a move of its data, of which {move_file.PATH} tells no more; put the note back")

@@ -17,6 +17,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
     data_move,
     move_file,
+    move_hold,
+    old_data,
     systemd,
     tree_copy,
     tree_verify,
@@ -136,8 +138,8 @@ class Lab:
         self.mounted = []
         for name in ("image", "overlay2", "volumes", "containers"):
             (tmp_path / "old" / name).mkdir(parents=True)
-        for name in ("STAGING", "NOTES", "PASSING_HOLD", "LASTING_HOLD", "LOCK_FILE"):
-            monkeypatch.setattr(data_move, name, str(tmp_path / "state" / name.lower()))
+        for place, name in ((data_move, "STAGING"), (data_move, "NOTES"), (data_move, "LOCK_FILE"), (move_hold, "PASSING"), (move_hold, "LASTING")):
+            monkeypatch.setattr(place, name, str(tmp_path / "state" / name.lower()))
         (tmp_path / "state").mkdir()
         monkeypatch.setattr(data_move, "control", lambda host: self.engine)
         monkeypatch.setattr(move_file, "read", lambda: self.journal)
@@ -171,14 +173,14 @@ class Lab:
 
     def start_unless_held(self, timeout):
         """Start the daemon as systemd does, which a drop-in may forbid."""
-        return False if data_move.held_by() else Host.start(self.host, timeout)
+        return False if move_hold.held_by() else Host.start(self.host, timeout)
 
     def boot(self):
         """Start the machine anew."""
         with contextlib.suppress(FileNotFoundError):
-            os.remove(data_move.PASSING_HOLD)
+            os.remove(move_hold.PASSING)
         self.mounted = [mounted(path) for path in dict.fromkeys(self.fstab)]
-        self.host.active = not data_move.held_by()
+        self.host.active = not move_hold.held_by()
 
     def reset(self):
         """Make everything as it was before the first run."""
@@ -186,7 +188,7 @@ class Lab:
         with contextlib.suppress(FileNotFoundError):
             os.rmdir(volumes)
             os.rename(volumes + ".bulkhead-before-move", volumes)
-        for path in (data_move.PASSING_HOLD, data_move.LASTING_HOLD, data_move.NOTES):
+        for path in (move_hold.PASSING, move_hold.LASTING, data_move.NOTES):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)
         self.journal, self.mounted, self.fstab, self.host.active = None, [], [], True
@@ -222,7 +224,7 @@ def finished(lab):
 
 def test_old_data_is_removed_when_the_daemon_uses_the_new(lab):
     finished(lab)
-    assert data_move.remove_old(lab.host) == [f"{lab.old}/overlay2", f"{lab.old}/volumes"]
+    assert old_data.remove(lab.host) == [f"{lab.old}/overlay2", f"{lab.old}/volumes"]
     assert sorted(os.listdir(lab.old)) == ["containers", "image"]
     assert (lab.journal.phase, lab.journal.old) == ("removed", ())
 
@@ -231,7 +233,7 @@ def test_data_that_the_daemon_uses_again_is_not_removed_as_old(lab):
     finished(lab)
     lab.host.root = lab.old
     with pytest.raises(data_move.MoveError, match="because the daemon uses"):
-        data_move.remove_old(lab.host)
+        old_data.remove(lab.host)
     assert sorted(os.listdir(lab.old)) == ["containers", "image", "overlay2", "volumes"]
 
 
@@ -239,7 +241,7 @@ def test_data_that_a_daemon_still_uses_whose_file_says_otherwise_is_not_removed_
     finished(lab)
     lab.engine.root = lambda: lab.old
     with pytest.raises(data_move.MoveError, match="because the daemon uses"):
-        data_move.remove_old(lab.host)
+        old_data.remove(lab.host)
     assert os.path.isdir(f"{lab.old}/volumes")
 
 
@@ -247,7 +249,7 @@ def test_data_that_a_daemon_still_uses_whose_file_says_otherwise_is_not_removed_
 def test_nothing_is_removed_while_a_move_is_not_finished(lab, phase):
     lab.journal = lab.to_another_root(phase, old=(f"{lab.old}/volumes",))
     lab.host.root = lab.new
-    assert data_move.remove_old(lab.host) == []
+    assert old_data.remove(lab.host) == []
     assert os.path.isdir(f"{lab.old}/volumes")
 
 
@@ -266,10 +268,10 @@ def test_a_run_that_was_killed_after_the_stop_is_gone_on_with(lab, phase):
     lab.journal = lab.to_another_root(phase, running=(WEB,), containers=(WEB.identifier,))
     lab.host.active = False
     lab.engine._set(WEB.identifier, "exited")
-    with open(data_move.PASSING_HOLD, "w", encoding="ascii"):
+    with open(move_hold.PASSING, "w", encoding="ascii"):
         pass
     lab.mover(lab.journal).copy()
-    assert not os.path.exists(data_move.PASSING_HOLD)
+    assert not os.path.exists(move_hold.PASSING)
     assert lab.log[0] == "start"
     assert lab.engine.running() == {WEB.identifier}
     assert (lab.journal.phase, lab.journal.running) == ("copying", ())
@@ -278,10 +280,10 @@ def test_a_run_that_was_killed_after_the_stop_is_gone_on_with(lab, phase):
 def test_a_hold_that_a_killed_way_back_has_left_goes(lab):
     lab.journal = lab.to_another_root()
     lab.host.active = False
-    with open(data_move.LASTING_HOLD, "w", encoding="ascii"):
+    with open(move_hold.LASTING, "w", encoding="ascii"):
         pass
     lab.mover(lab.journal).copy()
-    assert not os.path.exists(data_move.LASTING_HOLD)
+    assert not os.path.exists(move_hold.LASTING)
     assert lab.host.active
 
 
@@ -404,7 +406,7 @@ def test_what_is_put_into_the_old_root_afterwards_is_not_old_data(lab):
 
     lab.journal = lab.to_another_root()
     data_move.around(lab.host, lambda: lab.new, changed)
-    data_move.remove_old(lab.host)
+    old_data.remove(lab.host)
     assert os.listdir(lab.old) == ["precious"]
 
 
@@ -634,7 +636,7 @@ def assert_moved(lab):
     assert pathlib.Path(f"{lab.journal.old[0]}/all").read_text(encoding="ascii") == "mine"
     assert [mount.target for mount in lab.mounted] == [volumes]
     assert lab.fstab[-1] == volumes
-    assert not data_move.held_by()
+    assert not move_hold.held_by()
     assert lab.host.active
     assert lab.engine.running() == {WEB.identifier}
 

@@ -9,7 +9,12 @@ import types
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.kinds import ABSENT, KINDS, UNKNOWN
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import drift_look, drift_places, limits_live, mount_table
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
+    drift_look,
+    drift_places,
+    limits_live,
+    mount_table,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import audit_text
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard
 

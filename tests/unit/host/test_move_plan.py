@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     data_move,
     move_file,
+    move_hold,
     move_look,
     move_plan,
     trees,
@@ -36,7 +37,7 @@ def host(monkeypatch):
     host = Host()
     monkeypatch.setattr(move_file, "read", lambda: host.journal)
     monkeypatch.setattr(data_move, "root_now", lambda daemon: host.root)
-    monkeypatch.setattr(data_move, "held_by", lambda: host.held)
+    monkeypatch.setattr(move_hold, "held_by", lambda: host.held)
     monkeypatch.setattr(data_move, "holds_data", lambda root: host.data)
     return host
 

@@ -11,10 +11,10 @@ import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.manifest import Manifest
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.uninstall import Step, Wanted
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
-    data_move,
     manifest_file,
     mounts,
     move_file,
+    move_hold,
     subid_files,
     uninstall,
 )
@@ -47,7 +47,7 @@ def test_nothing_is_planned_where_the_note_of_a_move_was_lost(monkeypatch, noted
         monkeypatch.setattr(move_file, "read", lambda: None)
     else:
         noted(phase=phase)
-    monkeypatch.setattr(data_move, "held_by", lambda: "/etc/systemd/system/docker.service.d/00-bulkhead-move.conf")
+    monkeypatch.setattr(move_hold, "held_by", lambda: "/etc/systemd/system/docker.service.d/00-bulkhead-move.conf")
     monkeypatch.setattr(manifest_file, "read", lambda: manifest_file.Found(Manifest("m", {})))
     with pytest.raises(uninstall.UninstallError, match="00-bulkhead-move.conf keeps Docker from starting because of a move"):
         uninstall.make(Wanted())
