@@ -86,7 +86,7 @@ def outcome(phase: str, seen: Json) -> tuple[str, list[str]]:
     if seen["cut"] and not seen["refused"]:
         wrong.append("the run was not cut off")
     if phase == FIRST:
-        if seen["refused"] and not seen["heals"]:
+        if seen["refused"] and not (seen["heals"] or seen["cut"]):
             wrong += differing({"disks": before["disks"], "engine": before["engine"]}, {"disks": after["disks"], "engine": after["engine"]})
         else:
             wrong += not_made(after)
