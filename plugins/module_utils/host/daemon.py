@@ -99,8 +99,8 @@ class Unit:
 
     @property
     def starting(self) -> bool:
-        """Whether a start has begun and not ended."""
-        return self.step.startswith("activating") and not self.failing
+        """Whether a start has begun and not ended, be it the first or one of many."""
+        return self.step.startswith("activating (start")
 
     @property
     def rests(self) -> bool:

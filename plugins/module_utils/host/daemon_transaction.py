@@ -293,7 +293,7 @@ class Transaction:
     def _why(self, cursor: str) -> str:
         """Return why the daemon is not up: its own words, or what systemd is still waiting for."""
         unit = self._host.unit()
-        if not unit.starting:
+        if unit.failing or not unit.starting:
             return self._host.journal_reason(cursor)
         return f"systemd is still waiting for it: {unit.step}; {self._host.journal_reason(cursor)}".rstrip("; ")
 

@@ -404,10 +404,11 @@ def test_a_daemon_that_rested_before_rests_afterwards(config):
     assert after[:3] == ["start", "stop", "before-write"]
 
 
+@pytest.mark.parametrize("failing", [False, True])
 @pytest.mark.parametrize("wanted", [{}, {"icc": False}])
-def test_a_start_that_hung_before_the_run_is_replaced_by_one_of_the_files_that_there_are(wanted):
+def test_a_start_that_hung_before_the_run_is_replaced_by_one_of_the_files_that_there_are(wanted, failing):
     host = FakeHost({}, up=False)
-    host.hangs = "once"
+    host.hangs, host.failing = "once", failing
     assert run(host, wanted).action == "start"
     assert (host.up, config_of(host)) == (True, wanted)
     assert [step for step in host.log if step in ("start", "restart", "stop")] == ["start", "restart"]
