@@ -277,7 +277,7 @@ FAULTS: dict[str, Fault] = {
     "volumes full": Fault(
         {
             CHECK: Ends(REFUSED, "free of"),
-            CHANGE: Ends(HEALED),
+            CHANGE: Ends(LAST_GOOD),
             RESTART: Ends(LAST_GOOD),
         },
         FULL.format("$V"),
@@ -286,7 +286,7 @@ FAULTS: dict[str, Fault] = {
     "overlay2 full": Fault(
         {
             CHECK: Ends(REFUSED, "free of"),
-            CHANGE: Ends(HEALED),
+            CHANGE: Ends(REFUSED, "is full"),
             RESTART: Ends(REFUSED, "no space left on device"),
         },
         FULL.format("$O"),

@@ -30,7 +30,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROVISION, DRIFT, JUDGE = "bulkhead.docker.provision", "bulkhead.docker.drift", "bulkhead.docker.audit"
 PLAYBOOKS = {FIRST: PROVISION, SECOND: PROVISION, CHANGE: str(HERE / "configure.yml"), CHECK: DRIFT, MEND: DRIFT, AUDIT: JUDGE}
 #: A change that needs a restart.
-SETTINGS = {"raw-logs": True, "labels": ["changed=yes"]}
+SETTINGS = {"raw-logs": True}
 CHOSEN = re.compile(os.environ.get("FAULT_CELLS") or ".")
 HOSTS = tuple((os.environ.get("FAULT_HOSTS") or " ".join(fault_cells.HOSTS)).split())
 

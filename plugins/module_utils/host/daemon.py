@@ -265,6 +265,10 @@ class Daemon:
             *daemon_facts.problems(config, root, predicting, self.seccomp_file),
         ]
 
+    def start_problems(self, root: str) -> list[Problem]:
+        """Return why a daemon would not start in a root; see daemon_places.start_problems."""
+        return daemon_places.start_problems(root)
+
     def inventory(self, root: str) -> docker_data.DockerData:
         """Return what a root holds."""
         return docker_data.inventory(root)

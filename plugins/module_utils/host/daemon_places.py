@@ -15,6 +15,8 @@ import typing as t
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 
 _ROOM = 64 * 1024 * 1024
+#: What dockerd writes before it serves is less, but without it overlay2 is "not supported" (moby: overlay2.go, supportsOverlay).
+_STARTING_ROOM = 1024 * 1024
 
 
 def owner_problems(config_file: str) -> list[Problem]:
@@ -79,6 +81,31 @@ def data_root_problems(data_root: t.Any, used: str | None) -> list[Problem]:
             )
         ]
     return []
+
+
+def start_problems(root: str) -> list[Problem]:
+    """Return why a daemon would not start in its root, where one that runs may go on: it writes there before it serves.
+
+    Args:
+        root: the effective root; a directory that is not there yet is passed over.
+    """
+    found = []
+    devices = set()
+    for path in (root, f"{root}/overlay2"):
+        try:
+            device, filesystem = os.stat(path).st_dev, os.statvfs(path)
+        except OSError:
+            continue
+        if device in devices:
+            continue
+        devices.add(device)
+        free = filesystem.f_bfree * filesystem.f_frsize
+        if filesystem.f_flag & os.ST_RDONLY:
+            found.append(Problem(path, "is mounted read-only, where dockerd does not start again; mount it for writing first"))
+        elif free < _STARTING_ROOM or (filesystem.f_files and not filesystem.f_ffree):
+            left = f"{free // 1024} KiB and {filesystem.f_ffree} inodes are free"
+            found.append(Problem(path, f"is full ({left}), where dockerd does not start again; make room first"))
+    return found
 
 
 def _user(number: int) -> str:

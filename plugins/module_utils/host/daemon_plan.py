@@ -207,6 +207,11 @@ def make(host: Daemon, request: Request) -> Plan:
         refused.append(Problem("storage-driver", hidden))
     if refused:
         raise Refused(refused)
+    need = _need(unit, request, reported, info is not None, force(config))
+    if root is not None and (need == START or (need == RESTART and request.may_restart)):
+        refused += host.start_problems(root)
+    if refused:
+        raise Refused(refused)
 
     wanted = Files(_text(found.config, current, config, version), profile)
     good = state.good or found
@@ -218,7 +223,7 @@ def make(host: Daemon, request: Request) -> Plan:
         changes=tuple(daemon_standing.differences(found, profile, config, version)),
         outstanding=tuple(daemon_standing.differences(known or found, profile, config, version)),
         moved=tuple(daemon_standing.differences(good, profile, config, version)),
-        need=_need(unit, request, reported, info is not None, force(config)),
+        need=need,
         version=version,
         reported_version=reported,
         unit=unit,

@@ -14,7 +14,8 @@ def filesystem(monkeypatch, flags=0, free=10**6, inodes=(1000, 900)):
 
     def statvfs(path):
         asked.append(path)
-        return types.SimpleNamespace(f_flag=flags, f_bavail=free, f_frsize=4096, f_files=inodes[0], f_favail=inodes[1])
+        left = {"f_bfree": free, "f_bavail": free, "f_ffree": inodes[1], "f_favail": inodes[1]}
+        return types.SimpleNamespace(f_flag=flags, f_frsize=4096, f_files=inodes[0], **left)
 
     monkeypatch.setattr(os, "statvfs", statvfs)
     return asked
@@ -45,6 +46,26 @@ def test_a_data_root_in_use_is_not_judged_again(monkeypatch, tmp_path, used):
     filesystem(monkeypatch, flags=os.ST_RDONLY)
     assert daemon_places.data_root_problems(str(tmp_path), used.format(tmp_path)) == []
     assert daemon_places.data_root_problems(str(tmp_path), str(tmp_path) + "2") != []
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({}, ""),
+        ({"flags": os.ST_RDONLY}, "is mounted read-only, where dockerd does not start again"),
+        ({"free": 10}, "is full (40 KiB and 900 inodes are free)"),
+        ({"inodes": (1000, 0)}, "0 inodes are free"),
+        ({"inodes": (0, 0)}, ""),
+    ],
+)
+def test_what_keeps_a_daemon_from_starting_again_is_told_once_for_a_filesystem(monkeypatch, tmp_path, given, words):
+    (tmp_path / "overlay2").mkdir()
+    asked = filesystem(monkeypatch, **given)
+    problems = daemon_places.start_problems(str(tmp_path))
+    assert [problem.where for problem in problems] == ([str(tmp_path)] if words else [])
+    assert words in "".join(map(str, problems))
+    assert asked == [str(tmp_path), str(tmp_path / "overlay2")]
+    assert daemon_places.start_problems(str(tmp_path / "not" / "there")) == []
 
 
 @pytest.mark.parametrize("value", [None, "relative", 7, ""])

@@ -130,6 +130,7 @@ class FakeHost:
         self.lies = {}
         self.refusal = ""
         self.lacking = []
+        self.cramped = []
         self.asked = []
         self.log = []
         self.reason = ""
@@ -206,6 +207,9 @@ class FakeHost:
 
     def problems(self, config, root, predicting):
         return list(self.lacking)
+
+    def start_problems(self, root):
+        return list(self.cramped)
 
     def was_moved(self, _old, _new):
         return False
@@ -293,6 +297,21 @@ def run(host, settings, **options):
 
 def config_of(host):
     return json.loads(host.files.config or "{}")
+
+
+def test_a_daemon_is_not_stopped_where_it_would_not_start_again():
+    host = FakeHost({"debug": False})
+    host.cramped = [Problem("/var/lib/docker/overlay2", "is full")]
+    with pytest.raises(daemon_plan.Refused, match="is full"):
+        run(host, {"icc": False})
+    assert (host.log, config_of(host)) == ([], {"debug": False})
+    # What needs no start goes on, and so does one that is deferred.
+    assert run(host, {"debug": True}).action == "reload"
+    assert run(host, {"debug": True, "icc": False}, may_restart=False).pending_restart
+    down = FakeHost({}, up=False)
+    down.cramped = host.cramped
+    with pytest.raises(daemon_plan.Refused, match="is full"):
+        run(down, {})
 
 
 def test_a_reload_is_enough_and_proved():
