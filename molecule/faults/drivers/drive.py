@@ -62,8 +62,8 @@ class Try:
     def key(self) -> tuple[t.Any, ...]:
         """What has to be the same for cells that are tried at once on different hosts."""
         # One host that fails ends mending for all of its batch.
-        alone = self.phase == MEND and self.ends.outcome == REFUSED
-        return (PHASES.index(self.phase), alone, self.ends.cut == "connection", self.ends.twice, self.ends.variables)
+        fails = (self.ends.cut or self.ends.outcome) if self.phase == MEND else ""
+        return (PHASES.index(self.phase), fails, self.ends.cut == "connection", self.ends.twice, self.ends.variables)
 
 
 class Driver:

@@ -68,6 +68,7 @@ INPUTS = "inputs-changed"
 COLLECTION = "collection-changed"
 SILENT = "engine-silent"
 PENDING = "daemon-pending"
+FORGOTTEN = "daemon-memory-damaged"
 UNPROVEN = "daemon-unproven"
 SETTING = "daemon-setting"
 CLASH = "flags-clash"
@@ -228,6 +229,11 @@ def of_daemon(seen: DaemonSeen, last_good: str) -> list[Difference]:
             Difference(SETTING, DAEMON_ROLE, item("setting", key), says, wanted, told, source, CONVERGE, blast, last_good=last_good)
         )
     return found
+
+
+def of_memory(path: str, damage: str, last_good: str) -> Difference:
+    """Return that the role of the daemon cannot read what it has remembered, and writes anew when it runs."""
+    return Difference(FORGOTTEN, DAEMON_ROLE, item("file", path), damage, None, None, path, CONVERGE, NOTHING, last_good=last_good)
 
 
 def of_flags(unit: t.Mapping[str, t.Sequence[str]], config: t.Mapping[str, t.Any], config_file: str, last_good: str) -> list[Difference]:

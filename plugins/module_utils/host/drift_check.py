@@ -135,7 +135,7 @@ class Check:
         due = restart_due.read(shown["InvocationID"])
         self.facts["pending"] = "restart" if due else state.pending
         if damage:
-            self._unseen(item("file", drift_live.STATE_FILE), live.DAEMON_ROLE, damage)
+            self.differences.append(live.of_memory(drift_live.STATE_FILE, damage, last_good))
         if any(thing.startswith("user_unit:") for thing in (section.items if section else ())):
             self._unseen(item("process", "dockerd"), live.DAEMON_ROLE, "the daemon of a user is not asked")
             return

@@ -123,6 +123,13 @@ def names(found):
     return [(difference["name"], difference["role"]) for difference in found["differences"]]
 
 
+def test_a_memory_of_the_daemon_that_cannot_be_read_is_the_role_s_to_write_anew(host, monkeypatch):
+    monkeypatch.setattr(drift_live, "memory", lambda: (host.memory, "/m is not UTF-8 text (byte 1)"))
+    found = check()
+    assert names(found) == [("daemon-memory-damaged", "docker_daemon")]
+    assert (found["roles"], found["unknown"], found["differences"][0]["blast"]) == (["docker_daemon"], [], "nothing")
+
+
 def test_a_host_as_it_was_left(host):
     found = check()
     assert (found["drifted"], found["differences"], found["roles"], found["unknown"], found["looked_at"]) == (
