@@ -354,7 +354,7 @@ FAULTS: dict[str, Fault] = {
             SECOND: Ends(REFUSED, "but that filesystem is not there"),
             CHANGE: Ends(REFUSED, "did not start"),
             CHECK: Ends(REFUSED, "docker.service is inactive"),
-            MEND: Ends(REFUSED, "but that filesystem is not there"),
+            MEND: Ends(REFUSED, "mounting it failed"),
             RESTART: Ends(REFUSED, "mounting it failed"),
             BOOT: Ends(REFUSED, "mounting it failed"),
             AUDIT: Ends(REFUSED, "engine"),
@@ -367,7 +367,7 @@ FAULTS: dict[str, Fault] = {
             FIRST: Ends(REFUSED, "holds ext4", inject="mkfs.ext4 -q -F $DISK\n", lift="head -c 200M /dev/zero >$DISK; wipefs --all --quiet $DISK\n"),
             SECOND: Ends(REFUSED, "already mounts UUID="),
             CHECK: Ends(REFUSED, "docker.service is inactive"),
-            MEND: Ends(REFUSED, "already mounts UUID="),
+            MEND: Ends(REFUSED, "mounting it failed"),
             RESTART: Ends(REFUSED, "mounting it failed"),
         },
         NEW_UUID,
@@ -387,7 +387,7 @@ FAULTS: dict[str, Fault] = {
         {
             SECOND: Ends(REFUSED, "mount(8) would take any"),
             CHECK: Ends(REFUSED, "docker.service is inactive"),
-            MEND: Ends(REFUSED, "mount(8) would take any"),
+            MEND: Ends(REFUSED, "has the UUID"),
             RESTART: Ends(REFUSED, "has the UUID"),
         },
         SAME,
@@ -528,7 +528,7 @@ FAULTS: dict[str, Fault] = {
     ),
     # Packages
     "package manager locked": Fault(
-        {FIRST: Ends(REFUSED, "lock"), MEND: Ends(REFUSED, "lock", inject=HALF + DPKG_LOCK)},
+        {FIRST: Ends(REFUSED, "lock"), MEND: Ends(REFUSED, "lock", inject="dpkg --force-depends --force-hold --remove runc\n" + DPKG_LOCK)},
         DPKG_LOCK,
         NO_DPKG_LOCK,
     ),
