@@ -14,11 +14,11 @@ from fault_cells import COPIED, CUT_AMID_CHANGE, MISSING, SWAPPED, SWAPPED_RUN
 from lab_docker import Docker
 
 CONFIG = "/etc/docker/daemon.json"
-# Writes numbers, each on the disk before it is told, and noise that nobody waits for.
+# Writes numbers, each on the disk before it is told, and noise that nobody waits for; both leave an emulated processor time for others.
 WRITER = """
-(while :; do dd if=/dev/urandom of=/data/noise bs=1M count=30 2>/dev/null; done) &
+(while :; do dd if=/dev/zero of=/data/noise bs=1M count=30 2>/dev/null; sleep 1; done) &
 number=0
-while :; do number=$((number + 1)); echo $number >> /data/ledger; fsync /data/ledger; echo $number; done
+while :; do number=$((number + 1)); echo $number >> /data/ledger; fsync /data/ledger; echo $number; sleep 0.1; done
 """
 LEFT = """
 echo "docker=$(systemctl is-active docker.service)"
@@ -46,6 +46,13 @@ def wait_for_numbers(follower, count):
     return number
 
 
+def wait_until_written(machine, run):
+    """Return when the run has written the configuration, which is the moment for the cut."""
+    written = f"timeout 30 sh -c 'until grep -q default-shm-size {CONFIG}; do sleep 0.1; done'"
+    while machine.run(written, check=False).returncode:
+        assert run.poll() is None, run.communicate()
+
+
 def comes_up(engine, name):
     """Tell whether a container runs soon; an emulated processor takes its time to start it."""
     deadline = time.monotonic() + 120
@@ -71,7 +78,7 @@ def day(host, machine, ansible):
     own = daemon_settings(machine)
     follower = subprocess.Popen(machine.ssh_command("docker", "logs", "--follow", name), stdout=subprocess.PIPE, text=True)
     run = ansible.start_module("bulkhead.docker.docker_daemon_config", settings={**own, "default-shm-size": "32M"})
-    machine.run(f"until grep -q default-shm-size {CONFIG}; do sleep 0.1; done", timeout=300)
+    wait_until_written(machine, run)
     seen["told"] = wait_for_numbers(follower, 3)
     seen["amid"] = run.poll() is None
     machine.cut()
