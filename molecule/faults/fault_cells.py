@@ -351,7 +351,7 @@ FAULTS: dict[str, Fault] = {
     "disk missing": Fault(
         {
             FIRST: Ends(REFUSED, "is missing", inject="mv $DISK /root/lab-disk\n", lift="mv /root/lab-disk $DISK\n"),
-            SECOND: Ends(REFUSED, "but that filesystem is not there"),
+            SECOND: Ends(REFUSED, "nothing was written"),
             CHANGE: Ends(REFUSED, "did not start"),
             CHECK: Ends(REFUSED, "docker.service is inactive"),
             MEND: Ends(REFUSED, "mounting it failed"),
@@ -428,7 +428,8 @@ FAULTS: dict[str, Fault] = {
         f"daemon.json {how}": Fault(
             {
                 **({FIRST: CUT_BEFORE} if how == "truncated" else {}),
-                **({SECOND: Ends(REFUSED, "daemon.json"), BOOT: Ends(REFUSED, "daemon.json")} if how in ("truncated", "empty") else {}),
+                **({SECOND: Ends(REFUSED, "daemon.json") if how == "truncated" else Ends(HEALED)} if how in ("truncated", "empty") else {}),
+                **({BOOT: Ends(REFUSED, "daemon.json")} if how in ("truncated", "empty") else {}),
                 **({CHANGE: Ends(REFUSED, "daemon.json")} if how in ("truncated", "binary") else {}),
                 **({RESTART: Ends(REFUSED, "daemon.json")} if how != "binary" else {}),
                 **({AUDIT: Ends(REFUSED, "daemon.json")} if how == "truncated" else {}),
@@ -450,7 +451,7 @@ FAULTS: dict[str, Fault] = {
     **{
         f"subuid {how}": Fault(
             {
-                **({SECOND: Ends(HEALED), RESTART: Ends(REFUSED, "subuid")} if how == "truncated" else {}),
+                **({SECOND: Ends(REFUSED, "is not owner:start:count"), RESTART: Ends(REFUSED, "subuid")} if how == "truncated" else {}),
                 CHECK: Ends(REFUSED, "subuid"),
                 MEND: Ends(HEALED),
             },

@@ -262,6 +262,7 @@ class Daemon:
         """Return what a configuration needs and this host lacks."""
         return [
             *daemon_places.owner_problems(self.config_file),
+            *(daemon_facts.containerd_problems() if self.scope is systemd.SYSTEM else []),
             *daemon_facts.problems(config, root, predicting, self.seccomp_file),
         ]
 

@@ -22,9 +22,13 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     files,
     security_modules,
     subid_files,
+    systemd,
 )
 
 DEFAULT_DATA_ROOT = "/var/lib/docker"
+_CONTAINERD = "containerd.service"
+#: Is there while dockerd runs a containerd of its own (moby: libcontainerd/supervisor).
+_MANAGED_CONTAINERD = "/run/docker/containerd/containerd.pid"
 _PLUGIN_SOCKETS = ("/run/docker/plugins",)
 _PLUGIN_SPECS = ("/etc/docker/plugins", "/usr/lib/docker/plugins")
 
@@ -34,10 +38,10 @@ Config = t.Mapping[str, t.Any]
 def context(swarm: bool) -> Context:
     """Return the facts of this host that decide whether a value can be."""
     unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
-    systemd = os.path.isdir("/run/systemd/system")
+    booted = os.path.isdir("/run/systemd/system")
     return Context(
         swarm=swarm,
-        cgroup_driver="systemd" if unified and systemd else "cgroupfs",
+        cgroup_driver="systemd" if unified and booted else "cgroupfs",
         cgroup_version=2 if unified else 1,
         open_files_limit=_open_files_limit(),
         selinux=security_modules.selinux_mode(),
@@ -123,6 +127,13 @@ def problems(config: Config, root: str | None, predicting: bool, own_seccomp: st
                 )
             )
     return found
+
+
+def containerd_problems() -> list[Problem]:
+    """Return that the host's containerd has ended for good: dockerd answers on without it, and starts no container."""
+    if os.path.exists(_MANAGED_CONTAINERD) or systemd.properties(_CONTAINERD, ["ActiveState"])["ActiveState"] != "failed":
+        return []
+    return [Problem(_CONTAINERD, f"has failed, and Docker starts no container without it; see journalctl -u {_CONTAINERD}, then start it")]
 
 
 def _user_problems(config: Config) -> list[Problem]:

@@ -61,6 +61,7 @@ class MountPoints:
     def _mount(self, target: Target) -> None:
         path = target.mount_point
         if mounts.is_mount_point(path):
+            self._serve(target)
             if self._immutable and mounts.bare_is_immutable(path) is False:
                 self._do(f"protect the bare mount point {path} (chattr +i)", lambda: self._protect_covered(path))
             return
@@ -69,6 +70,17 @@ class MountPoints:
         if self._immutable and not _is_immutable(path):
             self._do(f"protect the bare mount point {path} (chattr +i)", lambda: self._protect(path))
         self._do(f"mount {target.device} on {path}", lambda: mounts.mount(path))
+
+    def _serve(self, target: Target) -> None:
+        """See that a mounted filesystem can be used, which neither fstab nor the table of mounts tells: one with I/O errors stays mounted."""
+        path = target.mount_point
+        try:
+            os.listdir(path)
+            read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+        except OSError as error:
+            raise files.FileError(f"the filesystem on {path} cannot be read: {error.strerror}; look after {target.device}, then mount it anew") from error
+        if read_only and "ro" not in target.options:
+            self._do(f"mount {path} for writing again", lambda: commands.run(["mount", "--options", "remount,rw", "--", path]))
 
     def _protect(self, path: str) -> None:
         if not mounts.set_immutable(path):

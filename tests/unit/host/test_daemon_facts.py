@@ -19,6 +19,16 @@ def problems(config):
     return daemon_facts.problems(config, None, predicting=True, own_seccomp="/own")
 
 
+@pytest.mark.parametrize("state, managed, told", [("failed", False, True), ("failed", True, False), ("activating", False, False), ("", False, False)])
+def test_a_containerd_that_has_failed_is_told_unless_dockerd_runs_its_own(tmp_path, monkeypatch, tools, state, managed, told):
+    pid = tmp_path / "containerd.pid"
+    if managed:
+        pid.write_text("7", encoding="ascii")
+    monkeypatch.setattr(daemon_facts, "_MANAGED_CONTAINERD", str(pid))
+    tools.answer("systemctl show --property ActiveState", f"ActiveState={state}\n")
+    assert ["containerd.service: has failed" in str(found) for found in daemon_facts.containerd_problems()] == [True] * told
+
+
 def plugin_socket(tmp_path, monkeypatch):
     monkeypatch.setattr(daemon_facts, "_PLUGIN_SOCKETS", (str(tmp_path),))
     return str(tmp_path / "judge.sock")

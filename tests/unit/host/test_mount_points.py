@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import types
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import files, mounts
@@ -74,6 +76,27 @@ def test_a_prediction_says_the_same_and_touches_nothing(host, tools):
     assert not os.path.exists(host.root)
     assert host.mounted == set()
     assert tools.ran == []
+
+
+@pytest.mark.parametrize("predict", [False, True])
+def test_a_filesystem_that_went_read_only_is_mounted_for_writing_again(host, tools, monkeypatch, predict):
+    host.converge()
+    tools.answer("mount")
+    monkeypatch.setattr(os, "statvfs", lambda path: types.SimpleNamespace(f_flag=os.ST_RDONLY))
+    assert host.converge(predict).done == [f"mount {host.place} for writing again"]
+    assert (f"mount --options remount,rw -- {host.place}" in tools.ran) is not predict
+
+
+@pytest.mark.parametrize("predict", [False, True])
+def test_a_filesystem_with_errors_is_told_although_it_is_mounted(host, monkeypatch, predict):
+    host.converge()
+
+    def fails(path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "listdir", fails)
+    with pytest.raises(files.FileError, match="volumes cannot be read: Input/output error; look after /dev/sdb1"):
+        host.converge(predict)
 
 
 def test_what_is_unmounted_again_is_mounted_and_no_more(host, tools):
