@@ -34,6 +34,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     move_file,
     move_hold,
     move_look,
+    storage,
     subid_files,
     systemd,
     tree_copy,
@@ -211,6 +212,7 @@ class Mover:
             self._compare(final=False)
             self._stop_containers()
         self._stop_daemon()
+        self._expect_nothing_to_hide()
         self._copy_all()
         self._compare(final=True)
         if self.move.changes_root:
@@ -415,6 +417,23 @@ class Mover:
         if found:
             self._unstage()
             raise Refused(found)
+
+    def _expect_nothing_to_hide(self) -> None:
+        """See that directories which were empty when the copy began, and get filesystems as well, are so still.
+
+        Raises:
+            MoveError: something came to lie there while the daemon served.
+        """
+        moved = {place.path for place in self.move.places}
+        for target in () if self.move.changes_root else self._targets:
+            if target.mount_point in moved or mounts.is_mount_point(target.mount_point):
+                continue
+            lying = storage.foreign(target.name, target.mount_point)
+            if lying:
+                raise MoveError(
+                    f"{target.mount_point} was empty when the move began and holds {lying[0]} by now, which its new filesystem would hide; "
+                    "run again, which moves that too"
+                )
 
     # Mounts --------------------------------------------------------------------------------------------------------
 

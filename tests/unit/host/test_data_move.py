@@ -646,6 +646,24 @@ def test_directories_get_their_filesystems(lab, stepped):
     assert_moved(lab)
 
 
+def test_what_came_to_lie_where_an_empty_filesystem_is_to_be_mounted_is_not_hidden(lab, stepped):
+    path = f"{lab.old}/containers"
+    targets = [data_move.Target(name, "/dev/sdb1", f"{lab.old}/{name}", "xfs", (), 0o701, 0, "UUID=a", "a") for name in ("volumes", "containers")]
+    mover = data_move.Mover(lab.host, lab.within(), targets)
+    stop_all = lab.engine.stop_all
+
+    def created(containers):
+        os.mkdir(f"{path}/{'b' * 64}")
+        return stop_all(containers)
+
+    lab.engine.stop_all = created
+    with pytest.raises(data_move.MoveError, match=f"{path} was empty .* run again, which moves that too. Docker serves from {lab.old} as before"):
+        data_move.within_the_root(mover, lab.host)
+    assert lab.journal.phase == "copying"
+    assert path not in lab.fstab
+    assert lab.host.active and lab.engine.running() == {WEB.identifier}
+
+
 @pytest.mark.parametrize("boots", [False, True])
 def test_a_move_within_the_root_that_is_killed_anywhere_is_finished_by_the_next_run(lab, stepped, boots):
     """Nobody takes over; with a boot, what is below /run is gone and what fstab names is mounted."""
