@@ -34,6 +34,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     move_file,
     move_hold,
     move_look,
+    processes,
     storage,
     subid_files,
     systemd,
@@ -64,6 +65,8 @@ _SETTLING = 2.0
 _TELLING = 2.0
 # A container that others lean on may need a moment to be there for them.
 _ROUNDS = 3
+# How long what watches over a container may outlive it, in seconds.
+_ENDING = 5
 _HOST_CONFIG = "hostconfig.json"
 
 
@@ -523,6 +526,21 @@ class Mover:
         if unit.active or unit.pid:
             raise MoveError("docker.service does not stop; see journalctl -u docker.service")
         self._host.disconnect()
+        self._expect_no_container()
+
+    def _expect_no_container(self) -> None:
+        """See that nothing runs that dockerd had no chance to stop, because it was down already.
+
+        Raises:
+            MoveError: containers run on, as live-restore lets them, and write in the old place.
+        """
+        known = {name[:12] for name in move_look.listing(self.move).containers}
+        for _round in range(_ENDING):
+            running = sorted(known.intersection(processes.containers()))
+            if not running:
+                return
+            self._host.wait(1)
+        raise MoveError(f"containers run although Docker does not ({', '.join(running[:5])}), and would write in the old place; run again")
 
     def _start_containers(self, engine: EngineControl) -> str:
         """Start what ran and return what does not start, in words."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import time
 
+_SHIM = "containerd-shim"
+
 
 def started(pid: int) -> float:
     """Return when a process was started, in seconds since the epoch; 0 when there is none.
@@ -41,3 +43,19 @@ def arguments(pid: int) -> list[str] | None:
     except OSError:
         return None
     return words[1:-1] if len(words) > 1 else None
+
+
+def containers(proc: str = "/proc") -> tuple[str, ...]:
+    """Return the ids of the containers of which containerd's shims run, whether a daemon knows of them or not."""
+    found = []
+    for name in os.listdir(proc):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"{proc}/{name}/cmdline", "rb") as handle:
+                words = handle.read(65536).decode("utf-8", "replace").split("\0")
+        except OSError:
+            continue
+        if os.path.basename(words[0]).startswith(_SHIM) and "-id" in words[:-1]:
+            found.append(words[words.index("-id") + 1][:12])
+    return tuple(sorted(set(found)))

@@ -40,6 +40,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     move_file,
     move_hold,
     package_removal,
+    processes,
     set_aside,
     storage,
     subid_files,
@@ -56,13 +57,13 @@ _NOTES = re.compile(
 )
 #: Directories that are somebody's as soon as anything lies in them.
 _SOMEBODYS = ("set-aside", "loop")
-_SHIM = "containerd-shim"
 _BRIDGE = "docker0"
 _IPTABLES = {drift_firewall.IPTABLES: "iptables", drift_firewall.IP6TABLES: "ip6tables"}
 _NETWORK_BRIDGE = re.compile(r"br-[0-9a-f]{12}")
 #: Removing a large image store takes its time.
 _LONG = 3600.0
 _STOP_TIMEOUT = 120.0
+running_containers = processes.containers
 
 
 class UninstallError(Exception):
@@ -162,22 +163,6 @@ def _host(before: Manifest, seen: t.Mapping[str, t.Any], wanted: Wanted) -> Host
         exposed=tuple(split(thing)[1] for thing in seen if split(thing)[0] == "file" and set_aside.open_to_others(split(thing)[1])),
         guards=(guard.PROGRAM, *drift_items.OUR_DROP_INS),
     )
-
-
-def running_containers(proc: str = "/proc") -> tuple[str, ...]:
-    """Return the ids of the containers of which containerd's shims run, whether a daemon knows of them or not."""
-    found = []
-    for name in os.listdir(proc):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"{proc}/{name}/cmdline", "rb") as handle:
-                words = handle.read(65536).decode("utf-8", "replace").split("\0")
-        except OSError:
-            continue
-        if os.path.basename(words[0]).startswith(_SHIM) and "-id" in words[:-1]:
-            found.append(words[words.index("-id") + 1][:12])
-    return tuple(sorted(set(found)))
 
 
 def _config(dockerd: daemon.Daemon) -> Config:

@@ -377,6 +377,16 @@ def test_the_data_comes_along(lab):
 ALWAYS = {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}
 
 
+def test_containers_that_live_on_without_a_daemon_keep_their_place(lab, monkeypatch):
+    lab.journal = lab.to_another_root()
+    os.mkdir(f"{lab.old}/containers/{WEB.identifier}")
+    lab.host.active = False
+    monkeypatch.setattr(data_move.processes, "containers", lambda: (WEB.identifier[:12], "f" * 12))
+    with pytest.raises(data_move.MoveError, match=f"containers run although Docker does not .{'a' * 12}., .* Docker serves from {lab.old} as before"):
+        data_move.around(lab.host, lambda: lab.new, change(lab))
+    assert lab.host.root == lab.old
+
+
 def test_no_container_starts_by_itself_in_the_new_place_before_the_way_back_ends(lab, monkeypatch):
     def copy(source, target, *more):
         shutil.copytree(source, target, dirs_exist_ok=True)
