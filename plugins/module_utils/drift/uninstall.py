@@ -57,6 +57,10 @@ VERBS = (
 
 STATE_DIRECTORY = "/var/lib/bulkhead"
 CONTAINERD_ROOT = "/var/lib/containerd"
+#: What Debian's docker.io empties when it is purged, with all that lies there and whoever put it there.
+EMPTIED, EMPTIES = "/var/lib/docker", "docker.io"
+#: What that package has left there, when it was removed before, to do so.
+_BY_THIS = "nuke-graph-directory.sh"
 #: The memory that says that this collection has made a thing, and did not find it.
 MADE = "_ours"
 #: Of daemon.json: as long as Docker and its data stay, these say where the data lie.
@@ -101,7 +105,7 @@ class Host:
         containers: what runs, by name or id.
         config: of the daemon.
         holding: what the directories of Docker's data hold, by path; empty ones are left out.
-        foreign: names in those directories that are none of Docker's.
+        foreign: names in those directories that are none of Docker's; of EMPTIED all names, where it is none of those directories.
         mounted: mount points below them of filesystems that are not in the manifest.
         dependents: packages of others that would go with ours.
         orphans: packages that were installed only because ours need them.
@@ -467,6 +471,9 @@ class _Planner:
         if self._leaving:
             names = [*self._leaving, *self._host.orphans]
             purge = self._wanted.data == REMOVE
+            if purge and EMPTIES in names and set(self._host.foreign.get(EMPTIED, ())) - {_BY_THIS}:
+                purge = False
+                self._notes.append(f"the configuration of the packages stays, because {EMPTIES} would take along what lies in {EMPTIED} and is not Docker's")
             says = f"remove the package{'s' if len(names) > 1 else ''} {', '.join(names)}{' and their configuration' if purge else ''}"
             self._steps.append(Step(PACKAGE, " ".join(names), says, {"names": names, "purge": purge}))
 

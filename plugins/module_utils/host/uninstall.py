@@ -154,7 +154,9 @@ def _host(before: Manifest, seen: t.Mapping[str, t.Any], wanted: Wanted) -> Host
         containers=running_containers(),
         config=_config(dockerd) if rootful else None,
         holding={path: held for path, held in ((path, _holding(path)) for path in places) if held},
-        foreign={path: [name for name in _names(path) if not _of_docker(path, name)] for path in places},
+        foreign={
+            path: [name for name in _names(path) if path not in places or not _of_docker(path, name)] for path in dict.fromkeys((*places, uninstall.EMPTIED))
+        },
         mounted=tuple(path for path in there if path not in ours and path not in places),
         dependents=along.dependents,
         orphans=along.orphans,

@@ -198,6 +198,24 @@ def test_data_that_are_given_up_go_from_the_inside_out():
     assert set(plan.kept) == {"package:runc"}
 
 
+@pytest.mark.parametrize(
+    "packages, foreign, purges",
+    [
+        ("docker.io", {"/var/lib/docker": ["backup.tar"]}, False),
+        ("docker.io", {"/srv/docker": [], "/var/lib/docker": ["overlay2", "volumes"]}, False),
+        ("docker.io", {"/srv/docker": ["backup.tar"], "/var/lib/docker": []}, True),
+        ("docker.io", {"/var/lib/docker": ["nuke-graph-directory.sh"]}, True),
+        ("docker-ce", {"/var/lib/docker": ["backup.tar"]}, True),
+    ],
+)
+def test_a_purge_takes_nothing_along_that_is_not_dockers(packages, foreign, purges):
+    state = {"type": "installed", "version": "26", "_ours": True}
+    before = Manifest("m", {"docker_engine": Section("i", "1", "t", {f"package:{packages}": state})})
+    plan = uninstall.plan(before, {f"package:{packages}": state}, Host(engine=True, foreign=foreign), Wanted(data="remove"))
+    assert next(step for step in plan.steps if step.verb == "package").values == {"names": [packages], "purge": purges}
+    assert bool([note for note in plan.notes if "would take along" in note]) is not purges
+
+
 @pytest.mark.parametrize("change", [{"uuid": "u2"}, {"hidden": True}, {"root": "/other"}])
 @pytest.mark.parametrize("data", ["unmount", "remove"])
 def test_another_filesystem_is_never_touched(change, data):
