@@ -249,6 +249,9 @@ class _Planner:
                     "is mounted among Docker's data and is none of the manifest's filesystems; unmount it, because what is on it would go too",
                 )
             )
+        for path in self._paths("mount") if wanted.data == REMOVE else ():
+            if self._unmountable(path) and any(path.startswith(place + "/") for place in host.holding):
+                self._problems.append(Problem(path, f"lies among the data, and {self._unmountable(path)}; see what that is and unmount it, and run again"))
         if host.dependents:
             self._problems.append(
                 Problem(

@@ -217,11 +217,17 @@ def test_a_purge_takes_nothing_along_that_is_not_dockers(packages, foreign, purg
 
 
 @pytest.mark.parametrize("change", [{"uuid": "u2"}, {"hidden": True}, {"root": "/other"}])
-@pytest.mark.parametrize("data", ["unmount", "remove"])
-def test_another_filesystem_is_never_touched(change, data):
-    plan = planned(Wanted(data=data), **{f"mount:{OVERLAY}": {**SEEN[f"mount:{OVERLAY}"], **change}})
+@pytest.mark.parametrize("data, holding", [("unmount", HOST.holding), ("remove", {})])
+def test_another_filesystem_is_never_touched(change, data, holding):
+    plan = planned(Wanted(data=data), dataclasses.replace(HOST, holding=holding), **{f"mount:{OVERLAY}": {**SEEN[f"mount:{OVERLAY}"], **change}})
     assert not [step for step in plan.steps if step.name == OVERLAY]
     assert "another filesystem" in plan.kept[f"mount:{OVERLAY}"]
+
+
+def test_another_filesystem_among_the_data_is_refused_before_any_of_them_goes():
+    plan = planned(Wanted(data="remove"), **{f"mount:{OVERLAY}": {**SEEN[f"mount:{OVERLAY}"], "uuid": "u2"}})
+    assert plan.steps == () and plan.remaining == BEFORE
+    assert "lies among the data, and another filesystem is mounted there" in str(plan.problems[0])
 
 
 def test_a_line_of_fstab_that_somebody_changed_stays():
