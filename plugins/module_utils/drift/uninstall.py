@@ -215,12 +215,13 @@ class _Planner:
             return Plan(problems=tuple(self._problems), remaining=self._before)
         if self._host.config is not None:
             self._keys(self._host.config)
+        # Before ids, which stay with what stays.
+        self._data()
         for thing, state in self._items.items():
             kind, name = split(thing)
             look = getattr(self, f"_{kind}", None)
             if look is not None:
                 look(thing, name, state)
-        self._data()
         self._packages()
         self._services()
         self._state_files()
@@ -340,6 +341,9 @@ class _Planner:
             return f"{user} is not known to come from this collection"
         if self._wanted.data != REMOVE:
             return "data belong to these ids, and whoever got them next would own the data"
+        left = [path for path in self._paths("mount") if item("mount", path) in self._kept]
+        if left:
+            return f"data of these ids stay on the filesystem of {left[0]}, and whoever got them next would own the data"
         if "userns-remap" in self._stayed_keys:
             return "daemon.json still names it"
         if any(now.get(field) != state.get(field) for field in ("uid", "gid")):

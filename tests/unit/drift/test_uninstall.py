@@ -278,3 +278,6 @@ def test_a_filesystem_without_its_line_is_not_mounted():
     plan = planned(Wanted(data="remove"), **seen)
     assert not {"mount", "empty"} & {verb for verb, _name in verbs(plan)}
     assert "stays" in plan.kept[f"mount:{OVERLAY}"]
+    # Nor do the ids go that own what is on it.
+    assert not {"ranges", "account"} & {verb for verb, _name in verbs(plan)}
+    assert OVERLAY in plan.kept["ranges:dockremap"] and OVERLAY in plan.kept["account:dockremap"]
