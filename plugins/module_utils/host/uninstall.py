@@ -49,6 +49,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     under_mounts,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage import guard
+from ansible_collections.bulkhead.docker.plugins.module_utils.storage import move as moves
 
 _READING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Notes that are worth nothing without the roles, and what they brought along.
@@ -60,6 +61,8 @@ _SOMEBODYS = ("set-aside", "loop")
 _BRIDGE = "docker0"
 _IPTABLES = {drift_firewall.IPTABLES: "iptables", drift_firewall.IP6TABLES: "ip6tables"}
 _NETWORK_BRIDGE = re.compile(r"br-[0-9a-f]{12}")
+#: With userns-remap the root lies one deeper.
+_OF_A_ROOT = re.compile(r"^\d+\.\d+/")
 #: Removing a large image store takes its time.
 _LONG = 3600.0
 _STOP_TIMEOUT = 120.0
@@ -145,19 +148,19 @@ def _host(before: Manifest, seen: t.Mapping[str, t.Any], wanted: Wanted) -> Host
     dockerd = daemon.Daemon()
     places = _data_places(before, names)
     notes = _names(uninstall.STATE_DIRECTORY)
-    there = [mount.target for mount in mounts.mountinfo() if any(mount.target == path or mount.target.startswith(path + "/") for path in places)]
+    runs = dockerd.unit().active
     ours = {split(thing)[1] for thing in seen if split(thing)[0] == "mount"}
     rootful = any(split(thing)[0] == "file" and split(thing)[1] == drift_places.CONFIG_FILE for thing in seen)
     return Host(
         engine=dockerd.engine_version() is not None,
-        runs=dockerd.unit().active,
+        runs=runs,
         containers=running_containers(),
         config=_config(dockerd) if rootful else None,
         holding={path: held for path, held in ((path, _holding(path)) for path in places) if held},
         foreign={
             path: [name for name in _names(path) if path not in places or not _of_docker(path, name)] for path in dict.fromkeys((*places, uninstall.EMPTIED))
         },
-        mounted=tuple(path for path in there if path not in ours and path not in places),
+        mounted=_mounted(places, ours, runs),
         dependents=along.dependents,
         orphans=along.orphans,
         files=tuple(name for name in notes if _is_note(name)),
@@ -165,6 +168,16 @@ def _host(before: Manifest, seen: t.Mapping[str, t.Any], wanted: Wanted) -> Host
         exposed=tuple(split(thing)[1] for thing in seen if split(thing)[0] == "file" and set_aside.open_to_others(split(thing)[1])),
         guards=(guard.PROGRAM, *drift_items.OUR_DROP_INS),
     )
+
+
+def _mounted(places: t.Sequence[str], ours: t.Collection[str], runs: bool) -> tuple[str, ...]:
+    """Return what is mounted below the places and is neither ours nor goes when a daemon that runs stops its containers."""
+    found = []
+    for mount in mounts.mountinfo():
+        place = next((path for path in places if mount.target.startswith(path + "/")), "")
+        if place and mount.target not in ours and not (runs and moves.mounted_by_the_engine(_OF_A_ROOT.sub("", mount.target[len(place) + 1:]))):
+            found.append(mount.target)
+    return tuple(found)
 
 
 def _config(dockerd: daemon.Daemon) -> Config:

@@ -48,7 +48,7 @@ _SMALLEST_RESERVE = 64 * 1024 * 1024
 _PLAIN_DRIVERS = ("overlay2", "fuse-overlayfs", "overlay", "aufs", "vfs")
 #: What the engine itself mounts in a root while containers run and images are built.
 _MOUNTED_BY_THE_ENGINE = re.compile(
-    r"(?:overlay2|overlay|fuse-overlayfs)/[^/]+/merged(?:/.*)?|containers/[^/]+/(?:mounts|shm|mqueue|secrets)(?:/.*)?|buildkit/.*"
+    r"(?:overlay2|overlay|fuse-overlayfs)/[^/]+/merged(?:/.*)?|containers/[^/]+/(?:mounts|shm|mqueue|secrets)(?:/.*)?|buildkit/.*|rootfs/[^/]+/[^/]+"
 )
 #: How many files with an id of nobody are named.
 _NAMED = 20
@@ -371,8 +371,13 @@ def mounted_within(move: Move, held: Inventory, paths: t.Iterable[str]) -> list[
     return [
         Problem(path, "has something mounted on it, which would be left behind; unmount it, and put what it holds in its place if that is to be moved")
         for path in paths
-        if path not in own and not _MOUNTED_BY_THE_ENGINE.fullmatch(path[len(top) + 1:])
+        if path not in own and not mounted_by_the_engine(path[len(top) + 1:])
     ]
+
+
+def mounted_by_the_engine(path: str) -> bool:
+    """Tell whether a mount point, as a path in a root, is one that the engine makes for a container or a build and takes away after it."""
+    return bool(_MOUNTED_BY_THE_ENGINE.fullmatch(path))
 
 
 def occupied(where: str, names: t.Sequence[str]) -> Problem:

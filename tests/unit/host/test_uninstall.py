@@ -89,3 +89,14 @@ def test_ranges_of_one_account_go_by_name_and_by_number(tmp_path, monkeypatch, n
     uninstall._ranges(Step("ranges", "nobody", "", {"uid": ["100000:65536"], "gid": ["1:2"]}))
     assert (tmp_path / "subuid").read_text(encoding="utf-8") == f"others:1:2\n# {name}:100000:65536\n{name}:1:2\n"
     assert (tmp_path / "subgid").read_text(encoding="utf-8") == f"others:1:2\n{name}:100000:65536\n# {name}:100000:65536\n"
+
+
+def test_what_the_engine_mounts_for_containers_is_in_nobodys_way_while_it_can_stop_them(monkeypatch):
+    root = "/var/lib/docker/100000.100000"
+    engines = [f"{root}/overlay2/{'a' * 64}/merged", f"{root}/containers/{'b' * 64}/mounts/shm", f"/var/lib/docker/rootfs/overlayfs/{'c' * 64}"]
+    others = [f"{root}/volumes/nfs/_data", "/var/lib/docker/backup", f"{root}/overlay2/backup"]
+    table = ["/", "/var/lib/docker", f"{root}/overlay2", *engines, *others, "/var/lib/docker2/overlay2/x/merged"]
+    monkeypatch.setattr(mounts, "mountinfo", lambda: [mounts.MountInfo("8:1", "/", target, "xfs", "/dev/sda1") for target in table])
+    assert uninstall._mounted(["/var/lib/docker"], {f"{root}/overlay2"}, runs=True) == tuple(others)
+    # A daemon that is dead takes none of it away.
+    assert uninstall._mounted(["/var/lib/docker"], {f"{root}/overlay2"}, runs=False) == (*engines, *others)
