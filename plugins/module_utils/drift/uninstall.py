@@ -106,6 +106,7 @@ class Host:
         config: of the daemon.
         holding: what the directories of Docker's data hold, by path; empty ones are left out.
         foreign: names in those directories that are none of Docker's; of EMPTIED all names, where it is none of those directories.
+        links: those of these directories that are symbolic links, each with where it leads.
         mounted: mount points below them of filesystems that are not in the manifest.
         dependents: packages of others that would go with ours.
         orphans: packages that were installed only because ours need them.
@@ -121,6 +122,7 @@ class Host:
     config: Config | None = None
     holding: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     foreign: t.Mapping[str, t.Sequence[str]] = dataclasses.field(default_factory=dict)
+    links: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     mounted: tuple[str, ...] = ()
     dependents: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
@@ -250,6 +252,10 @@ class _Planner:
                     "is mounted among Docker's data and is none of the manifest's filesystems; unmount it, because what is on it would go too",
                 )
             )
+        for path, leads in host.links.items() if wanted.data == REMOVE else ():
+            if path in host.holding:
+                message = f"is a symbolic link to {leads}, which holds {host.holding[path]}, and nothing is removed through a link; put the directory in its place"
+                self._problems.append(Problem(path, message))
         for path in self._paths("mount") if wanted.data == REMOVE else ():
             if self._unmountable(path) and any(path.startswith(place + "/") for place in host.holding):
                 self._problems.append(Problem(path, f"lies among the data, and {self._unmountable(path)}; see what that is and unmount it, and run again"))

@@ -160,6 +160,7 @@ def _host(before: Manifest, seen: t.Mapping[str, t.Any], wanted: Wanted) -> Host
         foreign={
             path: [name for name in _names(path) if path not in places or not _of_docker(path, name)] for path in dict.fromkeys((*places, uninstall.EMPTIED))
         },
+        links={path: os.path.realpath(path) for path in places if os.path.islink(path)},
         mounted=_mounted(places, ours, runs),
         dependents=along.dependents,
         orphans=along.orphans,
@@ -228,7 +229,7 @@ def _is_somebodys(name: str) -> bool:
 
 def _holding(path: str) -> str:
     """Return what of Docker's lies in a directory, in words; empty where nothing does."""
-    if os.path.islink(path) or not any(_of_docker(path, name) for name in _names(path)):
+    if not any(_of_docker(path, name) for name in _names(path)):
         return ""
     if path == uninstall.CONTAINERD_ROOT:
         return "containerd's images" if docker_data.containerd_holds_data(path) else "containerd's empty store"

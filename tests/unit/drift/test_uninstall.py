@@ -230,6 +230,14 @@ def test_another_filesystem_among_the_data_is_refused_before_any_of_them_goes():
     assert "lies among the data, and another filesystem is mounted there" in str(plan.problems[0])
 
 
+def test_data_behind_a_link_are_known_and_not_said_to_be_gone():
+    host = dataclasses.replace(HOST, links={"/var/lib/docker": "/srv/docker"})
+    plan = planned(Wanted(data="remove"), host=host)
+    assert plan.steps == () and plan.remaining == BEFORE
+    assert "is a symbolic link to /srv/docker, which holds 2 volumes" in str(plan.problems[0])
+    assert "directory:/var/lib/docker" in planned(host=host).kept
+
+
 def test_a_line_of_fstab_that_somebody_changed_stays():
     plan = planned(Wanted(data="unmount"), **{f"fstab:{OVERLAY}": {"type": "present", "line": f"UUID=u1 {OVERLAY} xfs ro 0 0"}})
     assert ("fstab", OVERLAY) not in verbs(plan)

@@ -100,3 +100,10 @@ def test_what_the_engine_mounts_for_containers_is_in_nobodys_way_while_it_can_st
     assert uninstall._mounted(["/var/lib/docker"], {f"{root}/overlay2"}, runs=True) == tuple(others)
     # A daemon that is dead takes none of it away.
     assert uninstall._mounted(["/var/lib/docker"], {f"{root}/overlay2"}, runs=False) == (*engines, *others)
+
+
+def test_what_lies_behind_a_link_is_held_as_well(tmp_path):
+    volume = tmp_path / "srv" / "volumes" / "mine" / "_data"
+    volume.mkdir(parents=True)
+    (tmp_path / "docker").symlink_to(tmp_path / "srv")
+    assert uninstall._holding(str(tmp_path / "docker")) == "1 volume"
