@@ -499,10 +499,15 @@ class _Planner:
         restarts = any(step.verb == KEYS for step in self._steps)
         if host.engine and (goes or data_moves):
             # dockerd takes filesystems of its own out of their places when it stops, with the data that are meant here (moby#36149).
-            self._steps.append(Step(STOP_DOCKER, "docker", "stop Docker", {"mounted": self._mounts()}))
+            self._steps.append(Step(STOP_DOCKER, "docker", "stop Docker", {"mounted": self._mounts(), "containerd": self._stops_containerd()}))
         ran = self._items.get(item("unit", "docker.service"), {}).get("active") == "active"
         if self._stays and (data_moves or (restarts and host.runs) or (ran and not host.runs)):
             self._steps.append(Step(START_DOCKER, "docker", "start Docker with what is left, and see that it serves"))
+
+    def _stops_containerd(self) -> bool:
+        """Tell whether containerd rests as well: nobody starts it again where it stays without Docker, and others may use it."""
+        touched = any(step.verb in (EMPTY, UNMOUNT_IT, PURGE) and step.name == CONTAINERD_ROOT for step in self._steps)
+        return self._stays or touched or containerd_leaves((*self._leaving, *self._host.orphans))
 
     def _keys(self, config: Config) -> None:
         thing = item("file", config.path)

@@ -278,7 +278,8 @@ def _disable_user(step: Step) -> None:
 def _stop_docker(step: Step) -> None:
     if not daemon.Daemon().stop():
         raise UninstallError("docker.service does not stop; see 'journalctl -u docker'")
-    systemd.stop("containerd.service")
+    if step.values["containerd"]:
+        systemd.stop("containerd.service")
     for path in step.values["mounted"]:
         _mount(Step(uninstall.MOUNT, path, ""))
 

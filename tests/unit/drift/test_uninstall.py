@@ -278,7 +278,25 @@ def test_a_filesystem_that_dockerd_has_unmounted_is_mounted_again():
     assert order == ["mount", "empty", "unmount", "fstab", "bare"]
     assert ("mount", OVERLAY) not in verbs(planned(Wanted(data="unmount"), **lost))
     # dockerd does so when it stops here, too.
-    assert next(step for step in planned().steps if step.verb == "stop_docker").values == {"mounted": [OVERLAY]}
+    assert next(step for step in planned().steps if step.verb == "stop_docker").values["mounted"] == [OVERLAY]
+
+
+@pytest.mark.parametrize(
+    "leaves, orphans, wanted, stops",
+    [
+        (["docker.io"], (), Wanted(), False),
+        (["docker.io"], ("containerd",), Wanted(), True),
+        (["docker-ce", "containerd.io"], (), Wanted(), True),
+        ([], (), Wanted(data="remove"), True),
+        (["docker.io"], (), Wanted(data="remove"), False),
+    ],
+)
+def test_containerd_goes_on_where_only_docker_goes(leaves, orphans, wanted, stops):
+    items = {f"package:{name}": {"type": "installed", "version": "1", "_ours": name in leaves} for name in leaves or ["docker.io"]}
+    before = Manifest("m", {"docker_engine": Section("i", "1", "t", items)})
+    host = Host(engine=True, runs=True, orphans=orphans, holding={"/var/lib/docker": "2 volumes"})
+    plan = uninstall.plan(before, items, host, wanted)
+    assert next(step for step in plan.steps if step.verb == "stop_docker").values["containerd"] is stops
 
 
 def test_a_filesystem_without_its_line_is_not_mounted():
