@@ -75,6 +75,8 @@ def _enlarge_image(path: str, size: int) -> None:
 
 
 def _loops_of(path: str) -> list[str]:
+    # The kernel tells of the file itself, whatever links lead to its directory.
+    path = os.path.realpath(path)
     found = []
     for name in sorted(os.listdir(_SYSFS)):
         if name.startswith("loop") and (files.read_text(f"{_SYSFS}/{name}/loop/backing_file") or "").rstrip("\n") == path:

@@ -88,6 +88,15 @@ def test_an_image_and_its_loop_device_are_enlarged(tmp_path, sysfs, asked):
     assert [line for line, _stdin in asked.ran] == [f"fallocate --length {3 * MIB} -- {tmp_path / 'overlay2.img'}", loop]
 
 
+def test_the_loop_device_of_an_image_is_found_behind_a_link(tmp_path, sysfs, asked):
+    (tmp_path / "large").mkdir()
+    (tmp_path / "large" / "overlay2.img").write_bytes(bytes(2 * MIB))
+    (tmp_path / "loop").symlink_to("large")
+    sysfs.tree.write("/sys/class/block/loop3/loop/backing_file", f"{tmp_path}/large/overlay2.img\n")
+    storage_growth.carry_out(image_step(tmp_path / "loop"))
+    assert asked.ran[-1] == ("losetup --set-capacity /dev/loop3", None)
+
+
 def test_an_image_is_never_made_smaller_and_never_a_link(tmp_path, sysfs, asked):
     (tmp_path / "overlay2.img").write_bytes(bytes(4 * MIB))
     with pytest.raises(storage_growth.GrowthError, match="not the image"):
