@@ -254,7 +254,7 @@ class _Planner:
             )
         for path, leads in host.links.items() if wanted.data == REMOVE else ():
             if path in host.holding:
-                message = f"is a symbolic link to {leads}, which holds {host.holding[path]}, and nothing is removed through a link; put the directory in its place"
+                message = f"is a symbolic link to {leads}, which holds {host.holding[path]}, and nothing is removed through a link; put the directory there"
                 self._problems.append(Problem(path, message))
         for path in self._paths("mount") if wanted.data == REMOVE else ():
             if self._unmountable(path) and any(path.startswith(place + "/") for place in host.holding):

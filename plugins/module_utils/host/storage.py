@@ -150,7 +150,7 @@ def read_claims() -> frozenset[str]:
     """Return the devices that an interrupted run of this boot had begun to partition or format."""
     try:
         claims = json.loads(files.read_text(CLAIMS) or "{}")
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, files.NotText):
         return frozenset()
     if not isinstance(claims, dict) or claims.get("boot_id") != boot_id() or not isinstance(claims.get("paths"), list):
         return frozenset()

@@ -47,6 +47,12 @@ def test_claims_hold_until_the_next_boot(host, text, expected):
     assert storage.read_claims() == expected
 
 
+def test_claims_that_are_no_text_are_none(host):
+    host.write("/var/lib/bulkhead/storage-claims.json", "")
+    (host.top / "var/lib/bulkhead/storage-claims.json").write_bytes(b"\xff\x00")
+    assert storage.read_claims() == frozenset()
+
+
 def test_new_claims_keep_those_of_the_interrupted_run(host):
     host.write("/var/lib/bulkhead/storage-claims.json", json.dumps({"boot_id": BOOT, "paths": ["/dev/sdz"]}))
     steps = [
