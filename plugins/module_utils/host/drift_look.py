@@ -11,7 +11,6 @@ the table of mounts, is asked once. Links in the last component of a path are lo
 from __future__ import annotations
 
 import contextlib
-import errno
 import grp
 import hashlib
 import os
@@ -239,7 +238,7 @@ class Eyes:
         options = set(found.options)
         read_only = {"ro"} if "ro" in options else {"rw"}
         uuid = superblock.uuid(found.source, found.fstype)
-        why = _broken(path) or ("" if uuid else f"the UUID on {found.source} cannot be read")
+        why = mount_table.broken(path) or ("" if uuid else f"the UUID on {found.source} cannot be read")
         return {
             "type": MOUNTED,
             "hidden": _is_hidden(path, found),
@@ -442,22 +441,6 @@ def _attributes(status: os.stat_result) -> dict[str, t.Any]:
         "owner": f"{status.st_uid}:{status.st_gid}",
         "_changed_at": status.st_ctime,
     }
-
-
-def _broken(path: str) -> str:
-    """Return why a mounted filesystem serves no more: after an error of its disk it shuts itself down and stays mounted.
-
-    XFS says so when its top is opened, ext4 when that is to be flushed, which writes nothing that was not to be written anyway.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        return "" if error.errno in (errno.EROFS, errno.EINVAL) else f"{path} serves no more: {error.strerror}; see the kernel's log"
-    return ""
 
 
 def _lstat(path: str) -> os.stat_result | None:

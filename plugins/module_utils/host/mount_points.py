@@ -12,7 +12,7 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, mounts
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import commands, files, mount_table, mounts
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.plan import Target
 
 # Both roots are 0710 and belong to the host's gid of a container's root (moby: daemon/daemon_unix.go, setupDaemonRoot).
@@ -74,12 +74,10 @@ class MountPoints:
     def _serve(self, target: Target) -> None:
         """See that a mounted filesystem can be used, which neither fstab nor the table of mounts tells: one with I/O errors stays mounted."""
         path = target.mount_point
-        try:
-            os.listdir(path)
-            read_only = os.statvfs(path).f_flag & os.ST_RDONLY
-        except OSError as error:
-            raise files.FileError(f"the filesystem on {path} cannot be read: {error.strerror}; look after {target.device}, then mount it anew") from error
-        if read_only and "ro" not in target.options:
+        broken = mount_table.broken(path)
+        if broken:
+            raise files.FileError(broken)
+        if os.statvfs(path).f_flag & os.ST_RDONLY and "ro" not in target.options:
             self._do(f"mount {path} for writing again", lambda: commands.run(["mount", "--options", "remount,rw", "--", path]))
 
     def _protect(self, path: str) -> None:

@@ -1,12 +1,14 @@
 # Copyright: The Bulkhead authors
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel's table of mounts, without anything else.
+"""The kernel's table of mounts, and whether a mounted filesystem serves, without anything else.
 
 PRIVATE to the collection: no stability is promised to other users.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import typing as t
 
@@ -50,3 +52,19 @@ def unescaped(text: str) -> str:
     """Return a field of mountinfo or fstab with its escapes resolved (fstab(5): blanks and tabs are octal), each of which is a byte."""
     content = _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), text.encode("utf-8", "surrogateescape"))
     return content.decode("utf-8", "surrogateescape")
+
+
+def broken(path: str) -> str:
+    """Return why a mounted filesystem serves no more: after an error of its disk it shuts itself down and stays mounted.
+
+    XFS says so when its top is opened, ext4 when that is to be flushed, which writes nothing that was not to be written anyway.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        return "" if error.errno in (errno.EROFS, errno.EINVAL) else f"{path} serves no more: {error.strerror}; see the kernel's log"
+    return ""

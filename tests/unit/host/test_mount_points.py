@@ -91,11 +91,11 @@ def test_a_filesystem_that_went_read_only_is_mounted_for_writing_again(host, too
 def test_a_filesystem_with_errors_is_told_although_it_is_mounted(host, monkeypatch, predict):
     host.converge()
 
-    def fails(path):
+    def fails(descriptor):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(os, "listdir", fails)
-    with pytest.raises(files.FileError, match="volumes cannot be read: Input/output error; look after /dev/sdb1"):
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(files.FileError, match="volumes serves no more: Input/output error; see the kernel's log"):
         host.converge(predict)
 
 
