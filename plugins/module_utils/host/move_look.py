@@ -17,6 +17,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems im
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     disks,
     docker_data,
+    files,
     mounts,
     storage,
     tree_measure,
@@ -89,7 +90,8 @@ def obstacles(move: Move, held: Inventory, sizes: t.Mapping[str, int], taken: t.
         mount = mounts.mount_of(path)
         if mount is not None and mount.target in free:
             free[mount.target] = max(0, free[mount.target] - size)
-    found = [*moves.left_out(move, there), *moves.mounted_within(move, held, mounted), *_not_in_fstab(move), *moves.room(move, wanted, free)]
+    found = [*moves.left_out(move, there), *_no_texts(move, there), *moves.mounted_within(move, held, mounted), *_not_in_fstab(move)]
+    found += moves.room(move, wanted, free)
     return [*found, moves.without_owner(outside, move)] if outside else found
 
 
@@ -167,6 +169,18 @@ def entries(path: str) -> list[tuple[str, int]]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(there)
+
+
+def _no_texts(move: Move, there: Listing) -> list[Problem]:
+    """Return which files at the top are none of the engine's small ones, and would only be noticed when all else was copied."""
+    found = []
+    for name in there.files if move.changes_root else ():
+        path = f"{move.before.path}/{name}"
+        try:
+            files.read_text(path)
+        except files.FileError:
+            found.append(Problem(path, "is no text, or a large one, so none of the engine's files, which alone are copied from there; move it away"))
+    return found
 
 
 def _linked_volumes(path: str) -> t.Iterator[tuple[str, str]]:

@@ -45,6 +45,13 @@ def test_a_directory_that_somebody_has_put_elsewhere_by_a_link_is_refused(old):
     assert text.startswith(f"{old}/image: is neither a file nor a directory")
 
 
+def test_a_file_of_somebody_that_could_not_be_copied_is_refused_before_anything_is(old):
+    (old / "dump.tar").write_bytes(b"\xff\x00" * 100)
+    (old / "nuke-graph-directory.sh").write_text("#!/bin/sh", encoding="ascii")
+    (text,) = told(old)
+    assert text.startswith(f"{old}/dump.tar: is no text")
+
+
 def test_a_volume_that_leads_to_another_is_refused(old):
     (old / "volumes" / "w").mkdir()
     (old / "volumes" / "w" / "_data").symlink_to(old / "volumes" / "v" / "_data")
