@@ -25,6 +25,8 @@ RESOURCES = ("cpu", "memory", "io")
 
 #: Filesystems that hold no data of their own.
 _HOLLOW = frozenset("overlay tmpfs proc sysfs nsfs cgroup cgroup2 mqueue devpts devtmpfs bpf tracefs debugfs fuse.lxcfs squashfs".split())
+#: Those of volumes that lie on other machines, which make whoever looks at them wait while those are away.
+_REMOTE = re.compile(r"nfs4?|cifs|smb3|smbfs|ceph|9p|afs|glusterfs|lustre|fuse\..*")
 #: How far back the memory of filling goes, how close its entries lie, and how much of it a forecast needs, in seconds.
 _LONGEST, _BETWEEN, _LEAST = 6 * 3600, 300, 1800
 #: Of a later time than this nobody needs a forecast.
@@ -155,10 +157,11 @@ def filesystems(mountinfo: str, roots: t.Sequence[str]) -> list[str]:
         if dash and len(fields) > 4 and kind:
             mounts[re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])] = (fields[2], kind[0])
     wanted: list[str] = []
+    remote = {point for point, (_device, kind) in mounts.items() if _REMOTE.fullmatch(kind)}
     for root in (root.rstrip("/") or "/" for root in roots):
         above = [point for point in mounts if point == "/" or root == point or root.startswith(point + "/")]
         wanted += [max(above, key=len)] if above else []
-        wanted += sorted(point for point in mounts if point.startswith(root.rstrip("/") + "/"))
+        wanted += sorted(point for point in mounts if point.startswith(root.rstrip("/") + "/") and point not in remote)
     found: dict[str, str] = {}
     for point in wanted:
         device, kind = mounts[point]

@@ -137,6 +137,14 @@ def test_each_filesystem_is_told_of_once_and_overlays_are_none():
     assert program.filesystems("nonsense - \n", ["/"]) == []
 
 
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "fuse.sshfs"])
+def test_a_volume_on_another_machine_that_may_be_away_is_not_waited_for(kind):
+    base = "/var/lib/docker/volumes"
+    mounts = "25 1 254:1 / / rw - xfs /dev/vda1 rw\n"
+    mounts += f"26 25 0:52 / {base}/far/_data rw - {kind} far:/x rw\n27 25 254:2 / {base}/near/_data rw - ext4 /dev/vdb rw\n"
+    assert program.filesystems(mounts, ["/var/lib/docker"]) == ["/", f"{base}/near/_data"]
+
+
 def filling(rate, hours=2.0, step=300.0):
     return [(at * step, rate * at * step) for at in range(int(hours * HOUR / step) + 1)]
 
