@@ -130,7 +130,9 @@ def _move_alone(module, host, params):
 
 def _remove(module, host):
     gone = move_file.removable(move_file.read())
-    if gone and not module.check_mode:
+    if module.check_mode:
+        old_data.expect_unused(host)
+    elif gone:
         with data_move.alone():
             gone = old_data.remove(host)
     return [f"remove {path}" for path in gone], "removed" if gone else ""

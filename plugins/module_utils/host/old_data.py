@@ -20,15 +20,16 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.storage import mov
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move_journal import Journal
 
 
-def remove(host: Daemon) -> list[str]:
-    """Remove what a finished move has left of the old tree, and return what was removed.
+def expect_unused(host: Daemon) -> None:
+    """See that the daemon uses what a finished move has moved to; nothing is changed.
 
     Raises:
-        MoveError: the daemon uses it, or does not use what it was moved to, or something is mounted in it.
+        MoveError: it does not, or uses what is to go.
     """
     journal = move_file.read()
-    if journal is None or not move_file.removable(journal):
-        return []
+    paths = move_file.removable(journal)
+    if journal is None or not paths:
+        return
     now = data_move.root_now(host).path
     try:
         used = {now, data_move.control(host).root()} if host.unit().active else {now}
@@ -40,10 +41,23 @@ def remove(host: Daemon) -> list[str]:
             f"what was moved {journal.move.describe()} is not removed there, because the daemon uses {elsewhere[0]}, so the old data may be "
             f"what counts; let it use {journal.move.after.path} again, or remove what is not needed by hand"
         )
-    gone = []
-    for path in move_file.removable(journal):
+    for path in paths:
         if f"{now}/".startswith(f"{path}/"):
             raise data_move.MoveError(f"{path} is not removed, because the daemon uses {now}, which lies in it")
+
+
+def remove(host: Daemon) -> list[str]:
+    """Remove what a finished move has left of the old tree, and return what was removed.
+
+    Raises:
+        MoveError: the daemon uses it, or does not use what it was moved to, or something is mounted in it.
+    """
+    journal = move_file.read()
+    if journal is None or not move_file.removable(journal):
+        return []
+    expect_unused(host)
+    gone = []
+    for path in move_file.removable(journal):
         _unmount_old(path, journal)
         left = [mount.target for mount in mounts.mountinfo() if f"{mount.target}/".startswith(f"{path}/")]
         if left:

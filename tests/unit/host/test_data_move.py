@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import shutil
+import types
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files
@@ -34,6 +35,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move impor
     Root,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.storage.move_journal import Journal
+from ansible_collections.bulkhead.docker.plugins.modules import docker_data_move
 
 WEB = Container("a" * 64, "web", "running")
 
@@ -243,6 +245,15 @@ def test_data_that_a_daemon_still_uses_whose_file_says_otherwise_is_not_removed_
     with pytest.raises(data_move.MoveError, match="because the daemon uses"):
         old_data.remove(lab.host)
     assert os.path.isdir(f"{lab.old}/volumes")
+
+
+def test_a_prediction_refuses_as_well_to_remove_what_the_daemon_uses(lab):
+    finished(lab)
+    old_data.expect_unused(lab.host)
+    lab.host.root = lab.old
+    with pytest.raises(data_move.MoveError, match="because the daemon uses"):
+        docker_data_move._remove(types.SimpleNamespace(check_mode=True), lab.host)
+    assert sorted(os.listdir(lab.old)) == ["containers", "image", "overlay2", "volumes"]
 
 
 @pytest.mark.parametrize("phase", [phase for phase in move_journal.PHASES if phase != "done"])
