@@ -449,6 +449,16 @@ def _tell(found: Plan) -> None:
         systemd.daemon_reload()
 
 
+def forget(removed: t.Sequence[managed_files.Difference]) -> None:
+    """Have the kernel forget the limits of files that are removed, of units that are there on; systemd has read its units again.
+
+    Raises:
+        commands.CommandError: systemd does not take them back.
+    """
+    if removed:
+        _tell(Plan(tuple(removed)))
+
+
 def _set(unit: str, words: t.Sequence[str]) -> None:
     """Tell systemd properties of a unit, and take away what it writes down of that in /run: our files say it, also after they change."""
     directory = os.path.join(CONTROL, f"{unit}.d")

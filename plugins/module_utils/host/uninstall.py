@@ -35,6 +35,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     drift_look,
     drift_places,
     files,
+    limits,
+    managed_files,
     manifest_file,
     mounts,
     move_file,
@@ -126,15 +128,19 @@ def carry_out(work: Work, done: list[str]) -> None:
         UninstallError, commands.CommandError, files.FileError, docker_api.ApiError: a step failed.
     """
     touched = False
+    limited: list[managed_files.Difference] = []
     for step in work.plan.steps:
         if touched and step.verb in (uninstall.PACKAGE, uninstall.START_DOCKER):
             systemd.daemon_reload()
             touched = False
+        if step.verb == uninstall.FILE and os.path.basename(step.name) == drift_places.LIMITS_DROP_IN:
+            limited += managed_files.differences({step.name: (None, 0)})
         _ACTS[step.verb](step)
         done.append(step.says)
         touched = touched or (step.verb in (uninstall.FILE, uninstall.FSTAB) and ("/systemd/" in step.name or step.verb == uninstall.FSTAB))
     if touched:
         systemd.daemon_reload()
+    limits.forget([one for one in limited if not os.path.lexists(one.path)])
     if work.plan.remaining != work.before:
         manifest_file.write(manifest.render(work.plan.remaining))
 

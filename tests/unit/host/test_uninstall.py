@@ -9,7 +9,7 @@ import pwd
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.drift.manifest import Manifest
-from ansible_collections.bulkhead.docker.plugins.module_utils.drift.uninstall import Step, Wanted
+from ansible_collections.bulkhead.docker.plugins.module_utils.drift.uninstall import Plan, Step, Wanted
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     manifest_file,
     mounts,
@@ -107,3 +107,21 @@ def test_what_lies_behind_a_link_is_held_as_well(tmp_path):
     volume.mkdir(parents=True)
     (tmp_path / "docker").symlink_to(tmp_path / "srv")
     assert uninstall._holding(str(tmp_path / "docker")) == "1 volume"
+
+
+def test_the_kernel_forgets_the_limits_of_units_that_are_there_on(tmp_path, monkeypatch):
+    steps = []
+    for unit, mine in (("system.slice", True), ("user.slice", False), ("gone.slice", True)):
+        path = tmp_path / "units" / f"{unit}.d" / uninstall.drift_places.LIMITS_DROP_IN
+        path.parent.mkdir(parents=True)
+        path.write_text("[Slice]\nCPUWeight=400\nMemoryLow=10%\n", encoding="ascii")
+        state, _content = uninstall.drift_look.file_state(str(path))
+        steps.append(Step("file", str(path), "", {"sha256": state["sha256"] if mine else "0"}))
+        if unit != "gone.slice":
+            (tmp_path / "cgroup" / unit).mkdir(parents=True)
+    ran = []
+    monkeypatch.setattr(uninstall.limits.limits_live, "CGROUPS", str(tmp_path / "cgroup"))
+    monkeypatch.setattr(uninstall.limits, "CONTROL", str(tmp_path / "control"))
+    monkeypatch.setattr(uninstall.commands, "run", lambda arguments, **named: ran.append(" ".join(arguments)) or uninstall.commands.CommandResult(0, "", ""))
+    uninstall.carry_out(uninstall.Work(Manifest("m", {}), Plan(tuple(steps), remaining=Manifest("m", {}))), [])
+    assert [line for line in ran if "set-property" in line] == ["systemctl set-property --runtime -- system.slice CPUWeight= MemoryLow="]
