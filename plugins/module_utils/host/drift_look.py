@@ -252,7 +252,8 @@ class Eyes:
 
     def _fstab(self, path: str, recorded: State | None) -> dict[str, t.Any]:  # pylint: disable=unused-argument
         lines = [text_lines.fields_of(line) for line in text_lines.lines_of(_text(FSTAB))]
-        own = [" ".join(fields) for fields in lines if len(fields) >= 3 and not fields[0].startswith("#") and mount_table.unescaped(fields[1]) == path]
+        named = [fields for fields in lines if len(fields) >= 3 and not fields[0].startswith("#")]
+        own = [" ".join(fields) for fields in named if mount_table.unescaped(fields[1]).rstrip("/") == path.rstrip("/")]
         where = {"_source": FSTAB, "_changed_at": _changed_at(FSTAB)}
         return {"type": PRESENT, "line": "; ".join(own), **where} if own else {"type": ABSENT, **where}
 

@@ -72,7 +72,7 @@ def fstab() -> list[FstabLine]:
     for line in text_lines.lines_of(files.read_text(FSTAB) or ""):
         fields = text_lines.fields_of(line)
         if len(fields) >= 3 and not fields[0].startswith("#"):
-            found.append(FstabLine(unescaped(fields[0]), unescaped(fields[1]), unescaped(fields[2]), unescaped(fields[3]) if len(fields) > 3 else "defaults"))
+            found.append(FstabLine(unescaped(fields[0]), _place(fields[1]), unescaped(fields[2]), unescaped(fields[3]) if len(fields) > 3 else "defaults"))
     return found
 
 
@@ -95,9 +95,15 @@ def _fstab_without(path: str) -> list[str]:
     kept = []
     for line in text_lines.lines_of(files.read_text(FSTAB) or ""):
         fields = text_lines.fields_of(line)
-        if len(fields) < 2 or fields[0].startswith("#") or unescaped(fields[1]) != path:
+        if len(fields) < 2 or fields[0].startswith("#") or _place(fields[1]) != path:
             kept.append(line)
     return kept
+
+
+def _place(field: str) -> str:
+    """Return the mount point that a field names; libmount and systemd read it without slashes at its end."""
+    path = unescaped(field)
+    return path.rstrip("/") or path[:1]
 
 
 def _replace_fstab(lines: t.Sequence[str]) -> None:

@@ -91,6 +91,14 @@ def test_fstab(tree, monkeypatch):
     ]
 
 
+def test_a_line_whose_mount_point_ends_in_a_slash_is_of_the_same_place(tree, monkeypatch):
+    tree.write("/etc/fstab", "/dev/sda1 / ext4 rw 0 1\n/dev/sdz1 /var/lib/docker/overlay2/ ext4 defaults 0 0\n")
+    monkeypatch.setattr(mounts, "FSTAB", tree.path("/etc/fstab"))
+    assert [line.target for line in mounts.fstab()] == ["/", "/var/lib/docker/overlay2"]
+    mounts.write_fstab_line("UUID=cccc", "/var/lib/docker/overlay2", "xfs", ("noatime",))
+    assert [line.source for line in mounts.fstab()] == ["/dev/sda1", "UUID=cccc"]
+
+
 def test_a_missing_fstab_is_empty(tree, monkeypatch):
     monkeypatch.setattr(mounts, "FSTAB", tree.path("/etc/fstab"))
     assert mounts.fstab() == []
