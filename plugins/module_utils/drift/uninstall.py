@@ -421,6 +421,7 @@ class _Planner:
         mount = self._seen[item("mount", path)]
         source = str(self._items.get(item("fstab", path), {}).get("line") or "").partition(" ")[0]
         is_image = source.startswith("/") and not source.startswith("/dev/")
+        others = self._host.foreign.get(path, ())
         if self._unmountable(path):
             for thing in (item(kind, path) for kind in ("mount", "fstab", "mount_point")):
                 if thing in self._items:
@@ -431,13 +432,17 @@ class _Planner:
             self._steps.append(Step(MOUNT, path, f"mount {path} again"))
             mount = {**mount, "type": "mounted"}
         if mount.get("type") == "mounted":
-            self._steps.append(Step(EMPTY, path, f"remove everything on the filesystem of {path}", {"uuid": self._items[item("mount", path)].get("uuid")}))
+            says = f"remove {'all of Docker' if others else 'everything'} on the filesystem of {path}"
+            all_ = path not in self._host.foreign
+            self._steps.append(Step(EMPTY, path, says, {"uuid": self._items[item("mount", path)].get("uuid"), "all": all_}))
         elif not is_image and self._seen.get(item("fstab", path), {}).get("type", ABSENT) != ABSENT:
             self._kept[item("mount", path)] = "it is not mounted, so what is on it stays"
         elif not is_image and item("fstab", path) not in self._items:
             self._kept[item("mount", path)] = "it was unmounted by an earlier run, so what is on it stays; mount it or clear it by hand"
         self._unmounted(path, mount)
-        if is_image:
+        if others:
+            self._notes.append(f"what is not Docker's in {path} lies on its filesystem ({source or self._items[item('mount', path)].get('uuid')})")
+        elif is_image:
             self._steps.append(Step(IMAGE, source, f"remove the image {source}"))
 
     def _is_lost(self, path: str) -> bool:

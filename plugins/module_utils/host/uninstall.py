@@ -337,7 +337,7 @@ def _empty(step: Step) -> None:
     inside = [mount.target for mount in mounts.mountinfo() if mount.target.startswith(step.name + "/")]
     if inside:
         raise UninstallError(f"{inside[0]} is still mounted inside of {step.name}; see what uses it, unmount it and run again")
-    _clear(step.name, _names(step.name))
+    _clear(step.name, [name for name in _names(step.name) if step.values["all"] or _of_docker(step.name, name)])
 
 
 def _clear(directory: str, names: t.Sequence[str]) -> None:

@@ -192,6 +192,7 @@ def test_filesystems_are_put_away_with_everything_on_them():
 def test_data_that_are_given_up_go_from_the_inside_out():
     plan = planned(Wanted(data="remove"))
     order = [verb for verb, _name in verbs(plan)]
+    assert next(step for step in plan.steps if step.verb == "empty").values == {"uuid": "u1", "all": True}
     assert order.index("stop_docker") < order.index("empty") < order.index("unmount") < order.index("fstab") < order.index("bare") < order.index("purge")
     assert {"ranges", "account"} <= set(order)
     assert next(step for step in plan.steps if step.verb == "package").values["purge"] is True
@@ -255,6 +256,22 @@ def test_ids_that_were_there_before_stay():
     plan = planned(Wanted(data="remove"), before=before)
     assert not {"ranges", "account"} & {verb for verb, _name in verbs(plan)}
     assert "not known to come" in plan.kept["ranges:dockremap"]
+
+
+@pytest.mark.parametrize("source", ["UUID=u1", "/var/lib/bulkhead/loop/data-root.img"])
+@pytest.mark.parametrize("foreign", [["backup.tar"], []])
+def test_what_is_not_dockers_stays_on_a_filesystem_of_the_data_root(source, foreign):
+    root = "/var/lib/docker"
+    items = {
+        f"mount:{root}": {**SEEN[f"mount:{OVERLAY}"]},
+        f"fstab:{root}": {"type": "present", "line": f"{source} {root} xfs rw 0 0"},
+        f"directory:{root}": {"type": "directory", "on": root},
+    }
+    host = Host(engine=True, runs=True, holding={root: "2 volumes"}, foreign={root: foreign})
+    plan = uninstall.plan(Manifest("m", {"docker_storage": Section("i", "1", "t", items)}), items, host, Wanted(data="remove"))
+    assert next(step for step in plan.steps if step.verb == "empty").values["all"] is False
+    assert (("image", source) in verbs(plan)) is (source.startswith("/") and not foreign)
+    assert bool([note for note in plan.notes if source in note]) is bool(foreign)
 
 
 def test_images_of_filesystems_go_with_the_data():

@@ -125,3 +125,14 @@ def test_the_kernel_forgets_the_limits_of_units_that_are_there_on(tmp_path, monk
     monkeypatch.setattr(uninstall.commands, "run", lambda arguments, **named: ran.append(" ".join(arguments)) or uninstall.commands.CommandResult(0, "", ""))
     uninstall.carry_out(uninstall.Work(Manifest("m", {}), Plan(tuple(steps), remaining=Manifest("m", {}))), [])
     assert [line for line in ran if "set-property" in line] == ["systemctl set-property --runtime -- system.slice CPUWeight= MemoryLow="]
+
+
+def test_what_is_not_dockers_stays_on_a_filesystem_that_is_emptied(tmp_path, monkeypatch):
+    for name in ("overlay2", "volumes", "100000.100000", "backups"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(mounts, "mountinfo", lambda: [mounts.MountInfo("8:1", "/", str(tmp_path), "xfs", "/dev/sda1")])
+    monkeypatch.setattr(uninstall.superblock, "uuid", lambda device, fstype: "u1")
+    uninstall._empty(Step("empty", str(tmp_path), "", {"uuid": "u1", "all": False}))
+    assert [path.name for path in tmp_path.iterdir()] == ["backups"]
+    uninstall._empty(Step("empty", str(tmp_path), "", {"uuid": "u1", "all": True}))
+    assert not list(tmp_path.iterdir())
