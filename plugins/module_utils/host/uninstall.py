@@ -62,6 +62,8 @@ _NOTES = re.compile(
 _SOMEBODYS = ("set-aside", "loop")
 _BRIDGE = "docker0"
 _IPTABLES = {drift_firewall.IPTABLES: "iptables", drift_firewall.IP6TABLES: "ip6tables"}
+#: The chains that dockerd has had; people begin names of their own like these (moby: integration/network/bridge/iptablesdoc).
+_CHAIN = re.compile(r"DOCKER(?:-(?:USER|FORWARD|BRIDGE|CT|INTERNAL|INGRESS|ISOLATION(?:-STAGE-[12])?))?")
 _NETWORK_BRIDGE = re.compile(r"br-[0-9a-f]{12}")
 #: With userns-remap the root lies one deeper.
 _OF_A_ROOT = re.compile(r"^\d+\.\d+/")
@@ -306,7 +308,7 @@ def _firewall(step: Step) -> None:
         if words[1].startswith("DOCKER") or not _made_by_docker(words) or set(words) & kept:
             continue
         commands.run([tool, "--wait", "10", "--table", table, "--delete", *words[1:]])
-    gone = [(table, name) for table, _kind, name in chains if name not in kept]
+    gone = [(table, name) for table, _kind, name in chains if name not in kept and _CHAIN.fullmatch(name)]
     for action in ("--flush", "--delete-chain"):
         for table, name in gone:
             commands.run([tool, "--wait", "10", "--table", table, action, name])
@@ -317,7 +319,7 @@ def _firewall(step: Step) -> None:
 def _made_by_docker(words: t.Sequence[str]) -> bool:
     """Tell whether a rule in one of the kernel's own chains is dockerd's: it jumps to its chains, or is about its bridges."""
     for before, word in zip(words, words[1:]):
-        if before in ("-j", "-g") and word.startswith("DOCKER"):
+        if before in ("-j", "-g") and _CHAIN.fullmatch(word):
             return True
         if before in ("-i", "-o") and (word == _BRIDGE or _NETWORK_BRIDGE.fullmatch(word)):
             return True

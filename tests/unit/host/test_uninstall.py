@@ -136,3 +136,20 @@ def test_what_is_not_dockers_stays_on_a_filesystem_that_is_emptied(tmp_path, mon
     assert [path.name for path in tmp_path.iterdir()] == ["backups"]
     uninstall._empty(Step("empty", str(tmp_path), "", {"uuid": "u1", "all": True}))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_chain_of_somebody_whose_name_begins_like_dockers_stays(monkeypatch):
+    rules = [
+        *("filter chain DOCKER", "filter chain DOCKER-ISOLATION-STAGE-1", "filter chain DOCKER-USER", "filter chain DOCKER-OFFICE"),
+        *("filter -A FORWARD -j DOCKER-USER", "filter -A FORWARD -j DOCKER-ISOLATION-STAGE-1", "filter -A INPUT -j DOCKER-OFFICE"),
+        *("filter -A DOCKER-USER -s 10.0.0.0/8 -j DOCKER-OFFICE", "filter -A DOCKER-OFFICE -j DROP", "filter -A DOCKER-ISOLATION-STAGE-1 -j RETURN"),
+    ]
+    ran = []
+    monkeypatch.setattr(uninstall.drift_firewall, "rules", lambda family: rules)
+    monkeypatch.setattr(uninstall.commands, "run", lambda arguments, **named: ran.append(" ".join(arguments).partition("filter ")[2]))
+    uninstall._firewall(Step("firewall", "iptables", ""))
+    assert ran == [
+        "--delete FORWARD -j DOCKER-ISOLATION-STAGE-1",
+        *("--flush DOCKER", "--flush DOCKER-ISOLATION-STAGE-1", "--delete-chain DOCKER", "--delete-chain DOCKER-ISOLATION-STAGE-1"),
+        "",
+    ]
