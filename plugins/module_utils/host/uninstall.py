@@ -260,7 +260,12 @@ def _stop_containers(step: Step) -> None:
     if dockerd.unit().active:
         api = docker_api.DockerApi(timeout=_STOP_TIMEOUT)
         for identifier in api.running():
-            api.ask(operator.methodcaller("stop", identifier))
+            try:
+                api.ask(operator.methodcaller("stop", identifier))
+            except docker_api.ApiError:
+                # One that has ended and was made with --rm is gone by itself.
+                if identifier in api.running():
+                    raise
         api.close()
     left = running_containers()
     if left:

@@ -153,3 +153,32 @@ def test_a_chain_of_somebody_whose_name_begins_like_dockers_stays(monkeypatch):
         *("--flush DOCKER", "--flush DOCKER-ISOLATION-STAGE-1", "--delete-chain DOCKER", "--delete-chain DOCKER-ISOLATION-STAGE-1"),
         "",
     ]
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_container_that_goes_by_itself_is_no_failure(monkeypatch, gone):
+    class Api:
+        running_now = {"a" * 64: "web", "b" * 64: "job"}
+
+        def __init__(self, timeout):
+            return None
+
+        def running(self):
+            return dict(self.running_now)
+
+        def ask(self, question):
+            if gone:
+                self.running_now = {}
+            raise uninstall.docker_api.ApiError("No such container")
+
+        def close(self):
+            return None
+
+    monkeypatch.setattr(uninstall.docker_api, "DockerApi", Api)
+    monkeypatch.setattr(uninstall.daemon.Daemon, "unit", lambda self: uninstall.daemon.Unit(loaded=True, active=True, failing=False))
+    monkeypatch.setattr(uninstall, "running_containers", lambda: ())
+    if gone:
+        uninstall._stop_containers(Step("stop_containers", "docker", ""))
+    else:
+        with pytest.raises(uninstall.docker_api.ApiError):
+            uninstall._stop_containers(Step("stop_containers", "docker", ""))
