@@ -41,8 +41,8 @@ def limited(ansible):
 @pytest.fixture(scope="module")
 def stories(machine, limited):
     """What the hogs did: see drivers/hogs.py. One run for all tests, as a service of the host."""
-    machine.run(f"cat >/root/hogs.py <<'END'\n{HOGS.read_text(encoding='utf-8')}\nEND\n")
-    done = machine.run(f"systemd-run --wait --pipe --quiet --unit=hogs python3 /root/hogs.py {' '.join(KINDS)}", timeout=900)
+    machine.run(f"cat >/opt/hogs.py <<'END'\n{HOGS.read_text(encoding='utf-8')}\nEND\n")
+    done = machine.run(f"systemd-run --wait --pipe --quiet --unit=hogs python3 /opt/hogs.py {' '.join(KINDS)}", timeout=900)
     told = {kind: story for line in done.stdout.splitlines() for kind, story in json.loads(line).items()}
     print(json.dumps(told, indent=1))
     return told

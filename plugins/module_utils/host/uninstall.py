@@ -70,7 +70,6 @@ _OF_A_ROOT = re.compile(r"^\d+\.\d+/")
 #: Removing a large image store takes its time.
 _LONG = 3600.0
 _STOP_TIMEOUT = 120.0
-running_containers = processes.containers
 
 
 class UninstallError(Exception):
@@ -162,7 +161,7 @@ def _host(before: Manifest, seen: t.Mapping[str, t.Any], wanted: Wanted) -> Host
     return Host(
         engine=dockerd.engine_version() is not None,
         runs=runs,
-        containers=running_containers(),
+        containers=processes.containers(),
         config=_config(dockerd) if rootful else None,
         holding={path: held for path, held in ((path, _holding(path)) for path in places) if held},
         foreign={
@@ -267,7 +266,7 @@ def _stop_containers(step: Step) -> None:
                 if identifier in api.running():
                     raise
         api.close()
-    left = running_containers()
+    left = processes.containers()
     if left:
         shown = ", ".join(left[:5])
         raise UninstallError(f"containers still run ({shown}), although Docker was asked to stop all of its own; see whose they are and stop them")

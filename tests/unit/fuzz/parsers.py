@@ -68,7 +68,6 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     superblock,
     systemd,
     tree_notes,
-    uninstall,
     unit_environment,
     version_move,
     volume_groups,
@@ -600,7 +599,7 @@ PARSERS = (
     Parser("host/systemd properties_of", said(lambda: systemd.properties_of(["a", "b"], ["LoadState"])), ("LoadState=x\n", "\n\n", *_ROWS)),
     Parser("host/unit_environment environment", _environment, ("A=b\n", "'", '"', "\\", "=", *_ROWS), (files.FileError,)),
     Parser(
-        "host/uninstall running_containers", _proc("cmdline", uninstall.running_containers), ("/usr/bin/containerd-shim-runc-v2\0", "-id\0", "abc\0", "\0")
+        "host/processes containers", _proc("cmdline", processes.containers), ("/usr/bin/containerd-shim-runc-v2\0", "-id\0", "abc\0", "\0")
     ),
     Parser("host/version_move _object", from_file(version_move._object), _JSON),
     Parser("host/look_audit _declared", lambda text: audit_watch.parse(text, lambda _path: True), _AUDIT),

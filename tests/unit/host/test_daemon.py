@@ -14,6 +14,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     commands,
     daemon,
     daemon_facts,
+    daemon_places,
     docker_data,
     files,
     locks,
@@ -214,6 +215,32 @@ def test_unit_states(host, monkeypatch, state, sub, restarts, active, failing):
     monkeypatch.setattr(systemd, "properties", lambda _unit, _names, _scope: shown)
     unit = host.unit()
     assert (unit.active, unit.failing, unit.started) == (active, failing, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "sub", "starting", "rests"),
+    [
+        ("activating", "start", True, False),
+        ("activating", "start-pre", True, False),
+        ("activating", "auto-restart", False, False),
+        ("failed", "failed", False, False),
+        ("active", "running", False, False),
+        ("deactivating", "stop-sigterm", False, True),
+        ("inactive", "dead", False, True),
+    ],
+)
+def test_who_rests_and_who_is_being_started(host, monkeypatch, state, sub, starting, rests):
+    monkeypatch.setattr(systemd, "properties", lambda _unit, _names, _scope: {**SHOWN, "ActiveState": state, "SubState": sub})
+    assert (host.unit().starting, host.unit().rests) == (starting, rests)
+
+
+def test_a_dead_containerd_is_a_problem_of_the_hosts_daemon_and_not_of_a_users(host, monkeypatch):
+    monkeypatch.setattr(daemon_facts, "containerd_problems", lambda: ["dead"])
+    monkeypatch.setattr(daemon_facts, "problems", lambda *_given: [])
+    monkeypatch.setattr(daemon_places, "owner_problems", lambda _path: [])
+    assert host.problems({}, None, False) == ["dead"]
+    host.scope = systemd.Scope(("systemctl", "--user"))
+    assert host.problems({}, None, False) == []
 
 
 def test_dockerds_check_gets_the_units_flags(host, monkeypatch):

@@ -176,7 +176,7 @@ def test_a_container_that_goes_by_itself_is_no_failure(monkeypatch, gone):
 
     monkeypatch.setattr(uninstall.docker_api, "DockerApi", Api)
     monkeypatch.setattr(uninstall.daemon.Daemon, "unit", lambda self: uninstall.daemon.Unit(loaded=True, active=True, failing=False))
-    monkeypatch.setattr(uninstall, "running_containers", lambda: ())
+    monkeypatch.setattr(uninstall.processes, "containers", lambda: ())
     if gone:
         uninstall._stop_containers(Step("stop_containers", "docker", ""))
     else:
