@@ -10,15 +10,20 @@ The SDK is imported at the first question: a host that is only predicted in chec
 from __future__ import annotations
 
 import errno
+import http.client
 import json
+import math
 import re
+import select
+import socket
 import sys
-import threading
 import time
 import typing as t
 import urllib.parse
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+# As many questions as are under way at a time.
+CONNECTIONS = 4
 
 
 class ApiError(Exception):
@@ -121,42 +126,34 @@ class DockerApi:
             raise ApiError(f"the Docker engine on {self._url} does not answer: {_first_line(error)}") from error
 
 
-class Questions:
-    """Questions to one engine that only read, from several threads at once; each has a time limit and is counted.
+class Question(t.NamedTuple):
+    """What is asked: a path without the version, and the parameters of the query."""
 
-    Answers are what the engine gives, as parsed JSON; nothing is made of them and nothing is asked again.
+    path: str
+    parameters: t.Mapping[str, t.Any] = {}
+
+
+class Questions:
+    """Questions to one engine that only read; each has a time limit and is counted.
+
+    Answers are what the engine gives, as parsed JSON; nothing is made of them and nothing is asked again. Of many questions
+    a few are under way at a time, each on a connection of its own, and while one answer is used the engine writes the next:
+    threads would hand Python's lock to and fro at each file that is read about a container, and cost more than they win.
 
     Args:
         url: of the engine's socket.
         timeout: seconds for one answer.
-        connections: how many are kept open.
+        connections: how many are used at a time; they are kept open.
     """
 
-    def __init__(self, url: str = DEFAULT_SOCKET, timeout: float = 20, connections: int = 4) -> None:
-        docker, _requests = _sdk()
-        # The SDK cannot do without it.
-        import urllib3
-
+    def __init__(self, url: str = DEFAULT_SOCKET, timeout: float = 20, connections: int = CONNECTIONS) -> None:
         self.url = url
         self.calls = 0
         self.server = ""
-        self._errors = urllib3.exceptions
         self._timeout = timeout
-        self._waiting = urllib3.Timeout(connect=timeout, read=timeout)
         self._prefix = ""
-        self._lock = threading.Lock()
-        try:
-            # A version that is given is not asked for; `version` does that, and keeps the answer.
-            client = docker.APIClient(base_url=url, version=docker.constants.DEFAULT_DOCKER_API_VERSION, timeout=timeout, max_pool_size=connections)
-        except (docker.errors.DockerException, ValueError) as error:
-            raise ApiError(f"{url} is no address of an engine: {_first_line(error)}") from error
-        self._client = client
-        # The SDK makes a pool for each address that it asks, which would be a connection for each container.
-        adapter = client.get_adapter(client.base_url)
-        if url.startswith("unix:"):
-            self._pool = adapter.get_connection(client.base_url)
-        else:
-            self._pool = adapter.poolmanager.connection_from_url(client.base_url)
+        self._most = connections
+        self._free = [_connection(url, timeout)]
 
     def version(self) -> dict[str, t.Any]:
         """Return the answer of ``GET /version``; what is asked from then on is asked in the newest version that it names."""
@@ -178,11 +175,7 @@ class Questions:
         Raises:
             Gone, Denied, TimedOut, ApiError: it was not answered; see there.
         """
-        content = self._answer(path, parameters)
-        try:
-            return json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise ApiError("the engine's answer is no JSON") from error
+        return _parsed(self._answer(path, parameters))
 
     def stream(self, path: str, **parameters: t.Any) -> list[t.Any]:
         """Return the answers to a question that the engine answers with one after the other, as `get` does."""
@@ -202,32 +195,153 @@ class Questions:
                 raise ApiError("the engine's answer is no JSON") from error
             found.append(answer)
 
-    def _answer(self, path: str, parameters: t.Mapping[str, t.Any]) -> bytes:
-        with self._lock:
-            self.calls += 1
-        query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
-        place = f"{self._prefix}{urllib.parse.quote(path, safe='/:')}{query}"
-        try:
-            response = self._pool.request("GET", place, headers=_HEADERS, timeout=self._waiting, retries=False, redirect=False)
-            status, content = response.status, response.data
-            self.server = self.server or str(response.headers.get("Server", ""))
-        except self._errors.TimeoutError as error:
-            raise TimedOut(f"the engine did not answer within {self._timeout:g} seconds") from error
-        except (self._errors.HTTPError, OSError) as error:
-            raise _connection_error(error, self.url) from error
-        if status == 200:
-            return t.cast("bytes", content)
-        said = _said(content)
-        if status in (401, 403):
-            raise Denied(f"denied: {said}" if said else "denied")
-        if status == 404:
-            raise Gone(f"the engine knows no such thing: {said}")
-        raise ApiError(f"the engine answered with status {status}: {said}")
+    def each(self, questions: t.Sequence[Question], may_ask: t.Callable[[], None] = lambda: None) -> t.Iterator[tuple[int, t.Any]]:
+        """Give the place of each question and its answer, or the ApiError that came instead, in the order in which they come.
+
+        Args:
+            may_ask: called before each question; one for which it raises ApiError is not asked.
+        """
+        for number, content in self._exchange(questions, may_ask):
+            if isinstance(content, ApiError):
+                yield number, content
+                continue
+            try:
+                answer = _parsed(content)
+            except ApiError as error:
+                answer = error
+            yield number, answer
 
     def close(self) -> None:
         """Close all connections."""
-        self._pool.close()
-        self._client.close()
+        for connection in self._free:
+            connection.close()
+
+    def _answer(self, path: str, parameters: t.Mapping[str, t.Any]) -> bytes:
+        ((_number, content),) = self._exchange([Question(path, parameters)], lambda: None)
+        if isinstance(content, ApiError):
+            raise content
+        return content
+
+    def _exchange(self, questions: t.Sequence[Question], may_ask: t.Callable[[], None]) -> t.Iterator[tuple[int, bytes | ApiError]]:
+        left = iter(enumerate(questions))
+        under_way: dict[int, _Asked] = {}
+        failed: list[tuple[int, ApiError]] = []
+        poll = select.poll()
+
+        def ask() -> None:
+            """Ask the next question that can be asked, if there is one."""
+            for number, question in left:
+                connection = self._free.pop() if self._free else _connection(self.url, self._timeout)
+                try:
+                    may_ask()
+                    self._send(connection, question)
+                except ApiError as error:
+                    failed.append((number, error))
+                    self._free.append(connection)
+                    continue
+                under_way[connection.sock.fileno()] = _Asked(number, connection, time.monotonic() + self._timeout)
+                poll.register(connection.sock, select.POLLIN)
+                return
+
+        try:
+            for _first in range(min(self._most, len(questions))):
+                ask()
+            while True:
+                while failed:
+                    yield failed.pop(0)
+                if not under_way:
+                    return
+                ready = {descriptor for descriptor, _event in poll.poll(_milliseconds_until(min(asked.until for asked in under_way.values())))}
+                moment = time.monotonic()
+                for descriptor in ready or [descriptor for descriptor, asked in under_way.items() if asked.until <= moment]:
+                    asked = under_way.pop(descriptor)
+                    poll.unregister(descriptor)
+                    content = self._receive(asked.connection) if ready else self._late(asked.connection)
+                    self._free.append(asked.connection)
+                    ask()
+                    yield asked.number, content
+        finally:
+            for asked in under_way.values():
+                # An answer that nobody took must not be taken for that to the next question.
+                asked.connection.close()
+                self._free.append(asked.connection)
+
+    def _send(self, connection: t.Any, question: Question) -> None:
+        self.calls += 1
+        query = f"?{urllib.parse.urlencode(question.parameters)}" if question.parameters else ""
+        place = f"{self._prefix}{urllib.parse.quote(question.path, safe='/:')}{query}"
+        try:
+            if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
+                # The engine has nothing to say unasked: it closed the connection. The request makes another one.
+                connection.close()
+            http.client.HTTPConnection.request(connection, "GET", place, headers=_HEADERS)
+        except (http.client.HTTPException, OSError) as error:
+            connection.close()
+            raise _connection_error(error, self.url) from error
+
+    def _receive(self, connection: t.Any) -> bytes | ApiError:
+        try:
+            response = http.client.HTTPConnection.getresponse(connection)
+            status, content = response.status, response.read()
+        except socket.timeout:
+            return self._late(connection)
+        except (http.client.HTTPException, OSError) as error:
+            connection.close()
+            return _connection_error(error, self.url)
+        self.server = self.server or str(response.headers.get("Server", ""))
+        return content if status == 200 else _refusal(status, content)
+
+    def _late(self, connection: t.Any) -> ApiError:
+        connection.close()
+        return TimedOut(f"the engine did not answer within {self._timeout:g} seconds")
+
+
+class _Asked(t.NamedTuple):
+    """A question under way: its place among all, the connection it went over, until when it can be answered."""
+
+    number: int
+    connection: t.Any
+    until: float
+
+
+def _connection(url: str, timeout: float) -> t.Any:
+    """Return a connection of the SDK that is made at the first question.
+
+    It is spoken to as the standard library's connection that it is: what urllib3 puts around an answer differs from version
+    to version, and costs more than the answer.
+    """
+    docker, _requests = _sdk()
+    from docker.transport import unixconn
+
+    try:
+        base = urllib.parse.urlsplit(docker.utils.parse_host(url))
+        if base.scheme == "http+unix":
+            return unixconn.UnixHTTPConnection(url, base.path, timeout)
+        if base.scheme == "http":
+            return http.client.HTTPConnection(base.hostname or "", base.port, timeout=timeout)
+    except (docker.errors.DockerException, ValueError) as error:
+        raise ApiError(f"{url} is no address of an engine: {_first_line(error)}") from error
+    raise ApiError(f"{url} is no address of an engine: it is neither a unix socket nor tcp")
+
+
+def _milliseconds_until(moment: float) -> int:
+    return max(0, math.ceil((moment - time.monotonic()) * 1000))
+
+
+def _parsed(content: bytes) -> t.Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ApiError("the engine's answer is no JSON") from error
+
+
+def _refusal(status: int, content: bytes) -> ApiError:
+    said = _said(content)
+    if status in (401, 403):
+        return Denied(f"denied: {said}" if said else "denied")
+    if status == 404:
+        return Gone(f"the engine knows no such thing: {said}")
+    return ApiError(f"the engine answered with status {status}: {said}")
 
 
 _HEADERS = {"Host": "docker", "User-Agent": "bulkhead.docker", "Accept": "application/json"}

@@ -4,7 +4,7 @@
 
 PRIVATE to the collection: no stability is promised to other users.
 
-Each question is asked once, several at a time, and each has a time limit of its own and together they have one. What is
+Each question is asked once, several at a time; each has a time limit of its own and together they have one. What is
 not answered is an error by name, never an empty list that looks like an answer. Values of secrets are taken out the moment
 an answer arrives (posture/secrets.py); nothing runs inside a container.
 """
@@ -12,12 +12,15 @@ an answer arrives (posture/secrets.py); nothing runs inside a container.
 from __future__ import annotations
 
 import json
-import queue
-import threading
 import time
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import ApiError, Gone, Questions
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import (
+    ApiError,
+    Gone,
+    Question,
+    Questions,
+)
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import secrets
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import Fact, Unknown
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.snapshot import (
@@ -29,8 +32,6 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture.snapshot i
 
 DOCKER = "docker"
 PODMAN = "podman"
-# More of them would hand Python's lock to and fro at each file that is read about a container, and cost more than they win.
-THREADS = 4
 # Images are asked for besides the containers, and as many questions as there are containers are enough for both together.
 _FEWEST_IMAGE_QUESTIONS = 20
 _MOST_HISTORIES = 50
@@ -41,7 +42,6 @@ _LATE = "the time for the whole look was over"
 _ROOT_USERS = ("root", "0")
 
 _ProcessOf = t.Callable[[Json], t.Optional[Process]]
-Item = t.TypeVar("Item")
 
 
 class Engine:
@@ -92,11 +92,11 @@ class Engine:
             return EngineLook(product=product, version=secrets.anything(version), calls=self._questions.calls)
         answers = self._all(
             {
-                "info": lambda: self._questions.get("/info"),
-                "containers": lambda: self._questions.get("/containers/json", all=1),
-                "images": lambda: self._questions.get("/images/json"),
-                "networks": lambda: self._questions.get("/networks"),
-                "volumes": lambda: self._questions.get("/volumes"),
+                "info": Question("/info"),
+                "containers": Question("/containers/json", {"all": 1}),
+                "images": Question("/images/json"),
+                "networks": Question("/networks"),
+                "volumes": Question("/volumes"),
             }
         )
         info = self._dictionary(answers, "info")
@@ -124,21 +124,20 @@ class Engine:
     # Containers ----------------------------------------------------------------------------------------------------
 
     def _look_at_containers(self, rows: t.Sequence[Json]) -> list[ContainerLook]:
-        identifiers = [(str(row.get("Id", "")), _name(row)) for row in rows]
-        found = self._each([(identifier, name) for identifier, name in identifiers if identifier], self._container)
+        names = {str(row["Id"]): _name(row) for row in rows if row.get("Id")}
+        identifiers = list(names)
+        found: list[ContainerLook | None] = [None] * len(identifiers)
+        for number, answer in self._each(f"/containers/{identifier}/json" for identifier in identifiers):
+            identifier = identifiers[number]
+            found[number] = self._container(identifier, names[identifier], answer)
         return [look for look in found if look is not None]
 
-    def _container(self, item: tuple[str, str]) -> ContainerLook | None:
-        identifier, name = item
-        try:
-            self._in_time()
-            answer = self._questions.get(f"/containers/{identifier}/json")
-            if not isinstance(answer, dict):
-                raise ApiError("the engine's answer about it is no object")
-        except Gone:
+    def _container(self, identifier: str, name: str, answer: t.Any) -> ContainerLook | None:
+        if isinstance(answer, Gone):
             return None
-        except ApiError as error:
-            return ContainerLook({"Id": identifier, "Name": f"/{name}"}, error=str(error))
+        if not isinstance(answer, dict):
+            error = str(answer) if isinstance(answer, ApiError) else "the engine's answer about it is no object"
+            return ContainerLook({"Id": identifier, "Name": f"/{name}"}, error=error)
         self._remember_execs(identifier, name, answer)
         return ContainerLook(secrets.container(answer, self._keep), self._process_of(answer))
 
@@ -153,8 +152,9 @@ class Engine:
         listed = {str(row.get("Id", "")) for row in rows}
         wanted += sorted(identifier for identifier in used - listed if identifier)
         asked = wanted[:budget]
-        histories = frozenset(asked[: max(0, min(_MOST_HISTORIES, budget - len(asked)))])
-        looked = dict(zip(asked, self._each(asked, lambda identifier: self._image(identifier, identifier in histories))))
+        histories = self._answers_about(asked[: max(0, min(_MOST_HISTORIES, budget - len(asked)))], "history")
+        answers = self._answers_about(asked, "json")
+        looked = {identifier: self._image(answers[identifier], histories.get(identifier)) for identifier in asked}
         if len(wanted) > len(asked):
             self._errors.setdefault("images", f"{len(wanted) - len(asked)} of {len(wanted)} images in use were not asked for, to spare the engine")
         found = []
@@ -163,20 +163,17 @@ class Engine:
             found.append(answer if answer else secrets.image(row, None, self._keep))
         return [*found, *(answer for answer in looked.values() if answer)]
 
-    def _image(self, identifier: str, with_history: bool) -> Json | None:
-        try:
-            self._in_time()
-            answer = self._questions.get(f"/images/{identifier}/json")
-            rows = None
-            if with_history:
-                self._in_time()
-                rows = self._questions.get(f"/images/{identifier}/history")
-        except Gone:
-            return None
-        except ApiError as error:
-            self._errors.setdefault("images", str(error))
-            return None
-        return secrets.image(answer, rows, self._keep)
+    def _answers_about(self, images: t.Sequence[str], what: str) -> dict[str, t.Any]:
+        return {images[number]: answer for number, answer in self._each(f"/images/{identifier}/{what}" for identifier in images)}
+
+    def _image(self, answer: t.Any, rows: t.Any) -> Json | None:
+        """Return an image, None where an answer about it is missing."""
+        missing = next((one for one in (answer, rows) if isinstance(one, ApiError)), None)
+        if missing is None:
+            return secrets.image(answer, rows, self._keep)
+        if not isinstance(missing, Gone):
+            self._errors.setdefault("images", str(missing))
+        return None
 
     # Swarm ---------------------------------------------------------------------------------------------------------
 
@@ -186,10 +183,10 @@ class Engine:
             return {}
         answers = self._all(
             {
-                "swarm": lambda: self._questions.get("/swarm"),
-                "nodes": lambda: self._questions.get("/nodes"),
-                "services": lambda: self._questions.get("/services"),
-                "secrets": lambda: self._questions.get("/secrets"),
+                "swarm": Question("/swarm"),
+                "nodes": Question("/nodes"),
+                "services": Question("/services"),
+                "secrets": Question("/secrets"),
             }
         )
         found: dict[str, t.Any] = {name: tuple(secrets.anything(self._rows(answers, name), self._keep)) for name in ("nodes", "services", "secrets")}
@@ -230,7 +227,7 @@ class Engine:
             if session is not None:
                 sessions.setdefault(session.identifier, session)
         asked = list(sessions.values())[:_MOST_EXECS]
-        judged = self._each(asked, self._judge_exec)
+        judged = [self._judge_exec(asked[number], answer) for number, answer in self._each(f"/exec/{session.identifier}/json" for session in asked)]
         found = tuple(sorted({text for text in judged if text}))
         unknown = len(sessions) - len(asked) + sum(1 for text in judged if text is None)
         known = Fact(found, source)
@@ -255,13 +252,8 @@ class Engine:
             return None
         return _Exec(identifier, container)
 
-    def _judge_exec(self, session: _Exec) -> str | None:
+    def _judge_exec(self, session: _Exec, answer: t.Any) -> str | None:
         """Return what is wrong with a session, empty for nothing, None where nobody knows."""
-        try:
-            self._in_time()
-            answer = self._questions.get(f"/exec/{session.identifier}/json")
-        except ApiError:
-            return None
         process = answer.get("ProcessConfig") if isinstance(answer, dict) else None
         if not isinstance(process, dict):
             return None
@@ -278,49 +270,15 @@ class Engine:
         if self._clock() > self._deadline:
             raise ApiError(f"{_LATE} ({self._seconds:g} seconds)")
 
-    def _all(self, asked: t.Mapping[str, t.Callable[[], t.Any]]) -> dict[str, t.Any]:
+    def _each(self, paths: t.Iterable[str]) -> t.Iterator[tuple[int, t.Any]]:
+        return self._questions.each([Question(path) for path in paths], self._in_time)
+
+    def _all(self, asked: t.Mapping[str, Question]) -> dict[str, t.Any]:
         """Return the answers to several questions by name; those without one are noted as errors."""
-
-        def ask(name: str) -> t.Any:
-            try:
-                self._in_time()
-                return (asked[name](),)
-            except ApiError as error:
-                self._errors[name] = str(error)
-                return None
-
-        return {name: answer[0] for name, answer in zip(asked, self._each(list(asked), ask)) if answer is not None}
-
-    def _each(self, items: t.Sequence[Item], look: t.Callable[[Item], t.Any]) -> list[t.Any]:
-        """Return what a look at each item gives, in their order, THREADS at once."""
-        if len(items) < 2:
-            return [look(item) for item in items]
-        results: list[t.Any] = [None] * len(items)
-        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for number in range(len(items)):
-            waiting.put(number)
-        failures: list[BaseException] = []
-
-        def work() -> None:
-            while True:
-                try:
-                    number = waiting.get_nowait()
-                except queue.Empty:
-                    return
-                try:
-                    results[number] = look(items[number])
-                except BaseException as error:  # pylint: disable=broad-except
-                    failures.append(error)
-                    return
-
-        workers = [threading.Thread(target=work, daemon=True) for _worker in range(min(THREADS, len(items)))]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        if failures:
-            raise failures[0]
-        return results
+        names = list(asked)
+        answers = {names[number]: answer for number, answer in self._questions.each(list(asked.values()), self._in_time)}
+        self._errors.update({name: str(answer) for name, answer in answers.items() if isinstance(answer, ApiError)})
+        return {name: answer for name, answer in answers.items() if not isinstance(answer, ApiError)}
 
     def _dictionary(self, answers: t.Mapping[str, t.Any], name: str) -> Json:
         answer = answers.get(name, {})

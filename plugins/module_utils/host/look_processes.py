@@ -126,11 +126,9 @@ class Processes:
             return False
 
     def _of_host(self) -> dict[str, int]:
-        # Several threads ask at once: nobody may see it before it is whole.
-        known = self._host_namespaces
-        if known is None:
-            known = self._host_namespaces = self._read_of_host()
-        return known
+        if self._host_namespaces is None:
+            self._host_namespaces = self._read_of_host()
+        return self._host_namespaces
 
     def _read_of_host(self) -> dict[str, int]:
         try:

@@ -310,7 +310,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             status, content = 200, json.dumps(state.asked).encode()
         else:
             status, content = state.answer(urllib.parse.unquote(path))
-        head = f"HTTP/1.1 {status} .\r\nServer: {state.server}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        head = f"{self.protocol_version} {status} .\r\nServer: {state.server}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.wfile.write(head.encode() + content)
 

@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import socket
 import stat
 import tempfile
+import threading
 
 import pytest
-from ansible_collections.bulkhead.docker.plugins.module_utils.host import docker_api, look_engine
+from ansible_collections.bulkhead.docker.plugins.module_utils.host import docker_api
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.docker_api import (
     ApiError,
     Denied,
     Gone,
+    Question,
     Questions,
     TimedOut,
 )
@@ -90,7 +93,7 @@ def test_questions_share_connections(path, monkeypatch):
     monkeypatch.setattr(fake_engine._Server, "process_request", lambda self, *arguments: (connections.append(1), real(self, *arguments))[1])
     with fake_engine.serving(path, state) as url:
         Engine(Questions(url, 5), lambda _inspect: None).look()
-    assert len(connections) <= look_engine.THREADS
+    assert len(connections) <= docker_api.CONNECTIONS
 
 
 def test_nothing_that_is_secret_is_kept(asked):
@@ -405,9 +408,10 @@ def test_refusals(path, status, content, kind, said):
     assert "\n" not in str(raised.value)
 
 
-def test_an_address_that_is_none():
+@pytest.mark.parametrize("address", ["gopher://x", "ssh://root@host", "https://127.0.0.1:2376", "npipe:////./pipe/x"])
+def test_an_address_that_is_none(address):
     with pytest.raises(ApiError, match="is no address of an engine"):
-        Questions("gopher://x", 1)
+        Questions(address, 1)
 
 
 def test_the_version_that_the_engine_names_is_spoken(path, monkeypatch):
@@ -429,6 +433,112 @@ def test_timeouts_are_their_own_kind(path):
     state.slow = {"/info": 1.0}
     with fake_engine.serving(path, state) as url, pytest.raises(TimedOut):
         Questions(url, 0.2).get("/info")
+
+
+def containers(count):
+    return [Question(f"/containers/{fake_engine.container_id(number)}/json") for number in range(count)]
+
+
+def test_of_many_questions_a_few_are_under_way_at_a_time(path):
+    state = State(20)
+    state.slow = {"/containers/": 0.02}
+    real, lock, now, most = state.answer, threading.Lock(), [0], [0]
+
+    def answer(asked):
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        try:
+            return real(asked)
+        finally:
+            with lock:
+                now[0] -= 1
+
+    state.answer = answer
+    with fake_engine.serving(path, state) as url:
+        found = dict(Questions(url, 5).each(containers(20)))
+    assert [found[number]["Name"] for number in range(20)] == [f"/shop-web-{number}" for number in range(20)]
+    assert most == [docker_api.CONNECTIONS]
+
+
+def test_answers_that_do_not_come_hold_nobody_up(path):
+    """Those that hang are waited for together, and the others come meanwhile."""
+    state = State(12)
+    hanging = range(docker_api.CONNECTIONS - 1)
+    state.slow = {f"/containers/{fake_engine.container_id(number)}": 30 for number in hanging}
+    with fake_engine.serving(path, state) as url:
+        found = list(Questions(url, 0.5).each(containers(12)))
+    assert sorted(number for number, _answer in found) == list(range(12))
+    assert {number for number, answer in found[-len(hanging) :]} == set(hanging)
+    assert {str(answer) for _number, answer in found[-len(hanging) :]} == {"the engine did not answer within 0.5 seconds"}
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(path):
+    state = State(2)
+    state.slow = {"/info": 0.4}
+    with fake_engine.serving(path, state) as url:
+        questions = Questions(url, 0.2, connections=1)
+        with pytest.raises(TimedOut):
+            questions.get("/info")
+        assert questions.get("/networks") == fake_engine.NETWORKS
+        state.slow = {}
+        for _number, first in questions.each(containers(2)):
+            assert first["Name"] == "/shop-web-0"
+            break
+        assert questions.get("/networks") == fake_engine.NETWORKS
+
+
+def test_one_may_ask_while_others_are_under_way(path):
+    with fake_engine.serving(path, State(6)) as url:
+        questions = Questions(url, 5)
+        names = {questions.get(f"/containers/{answer['Id']}/json")["Name"] for _number, answer in questions.each(containers(6))}
+    assert len(names) == 6
+
+
+def test_an_engine_that_closes_its_connections(path, monkeypatch):
+    monkeypatch.setattr(fake_engine._Handler, "protocol_version", "HTTP/1.0")
+    with fake_engine.serving(path, State(9)) as url:
+        found = dict(Questions(url, 5).each(containers(9)))
+    assert [found[number]["Id"] for number in range(9)] == [fake_engine.container_id(number) for number in range(9)]
+
+
+def test_a_connection_that_was_closed_while_nobody_asked(path, monkeypatch):
+    sockets = []
+    real = fake_engine._Server.process_request
+    monkeypatch.setattr(fake_engine._Server, "process_request", lambda self, *arguments: (sockets.append(arguments[0]), real(self, *arguments))[1])
+    with fake_engine.serving(path, State(1)) as url:
+        questions = Questions(url, 5)
+        for _time in range(2):
+            assert questions.get("/info")["Containers"] == 1
+            sockets[-1].shutdown(socket.SHUT_RDWR)
+    assert len(sockets) == 2
+
+
+def test_an_engine_that_ends_meanwhile(path):
+    with fake_engine.serving(path, State(9)) as url:
+        questions = Questions(url, 5)
+        asked = questions.each(containers(9))
+        assert isinstance(next(asked)[1], dict)
+        real, fake_engine._Handler.do_GET = fake_engine._Handler.do_GET, lambda self: self.connection.shutdown(socket.SHUT_RDWR)
+        try:
+            rest = list(asked)
+        finally:
+            fake_engine._Handler.do_GET = real
+    assert len(rest) == 8
+    assert any(isinstance(answer, ApiError) and "no engine answers on" in str(answer) for _number, answer in rest)
+    with pytest.raises(ApiError, match="there is no socket|no engine answers"):
+        questions.get("/info")
+
+
+def test_tcp_is_asked_too():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), fake_engine._Handler)
+    server.state = State(1)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        assert Questions(f"tcp://127.0.0.1:{server.server_port}", 5).get("/info")["Containers"] == 1
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_without_the_sdk(monkeypatch):
