@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_json import same
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.versions import Version
 
@@ -179,15 +180,6 @@ def changes(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], version
 def force(found: t.Iterable[Change]) -> str:
     """Return the least force that applies all changes."""
     return max((change.apply for change in found), key=FORCES.index, default=LIVE)
-
-
-def same(one: t.Any, other: t.Any) -> bool:
-    """Tell whether two values of JSON are the same; true is not 1."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(same(*pair) for pair in zip(one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def masked(value: t.Any) -> t.Any:

@@ -17,7 +17,7 @@ import re
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_keys, text_lines
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import same
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_json import same
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.problems import Problem
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.size import parse_size

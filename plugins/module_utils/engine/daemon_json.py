@@ -292,3 +292,12 @@ class _Reader:
         self.fail_at_comment(position)
         column = position - (self.text.rfind("\n", 0, position) + 1) + 1
         raise DaemonJsonError(f"line {self.line(position)} column {column} is not JSON ({reason}); mend it there")
+
+
+def same(one: t.Any, other: t.Any) -> bool:
+    """Tell whether two values of JSON are the same; true is not 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(same(*pair) for pair in zip(one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)

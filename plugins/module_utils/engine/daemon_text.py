@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_json
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_changes import same
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_json import same
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()

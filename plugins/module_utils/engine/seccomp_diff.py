@@ -11,13 +11,13 @@ import dataclasses
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import seccomp_args, seccomp_builtin, seccomp_model
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_lint import OPENERS
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import (
     Argument,
     Machine,
     Profile,
     Rule,
 )
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_openers import OPENERS
 
 
 @dataclasses.dataclass(frozen=True)

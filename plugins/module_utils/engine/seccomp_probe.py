@@ -20,8 +20,8 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     seccomp_elf,
     seccomp_model,
 )
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_lint import OPENERS
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_model import Machine, Profile, Rule
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_openers import OPENERS
 
 #: What a container has when nobody asks for anything else (moby oci/caps/defaults.go).
 DEFAULT_CAPABILITIES = frozenset(

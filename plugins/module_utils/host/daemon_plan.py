@@ -373,7 +373,7 @@ def _text(
     found: str | None, current: t.Mapping[str, t.Any], config: dict[str, t.Any], version: versions.Version
 ) -> str | None:
     """Keep a file to the letter as long as it says what it shall, and do not make one that says nothing."""
-    if daemon_changes.same(current, config) and not (found is not None and daemon_json.unreadable(found, version)):
+    if daemon_json.same(current, config) and not (found is not None and daemon_json.unreadable(found, version)):
         return found
     return daemon_text.rewrite(found, config)
 

@@ -316,7 +316,8 @@ def _connection(url: str, timeout: float) -> t.Any:
     try:
         base = urllib.parse.urlsplit(docker.utils.parse_host(url))
         if base.scheme == "http+unix":
-            return unixconn.UnixHTTPConnection(url, base.path, timeout)
+            # Its hints have whole seconds only.
+            return unixconn.UnixHTTPConnection(url, base.path, t.cast("int", timeout))
         if base.scheme == "http":
             return http.client.HTTPConnection(base.hostname or "", base.port, timeout=timeout)
     except (docker.errors.DockerException, ValueError) as error:

@@ -13,8 +13,10 @@ import dataclasses
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import text_lines
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.rootless import Account
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import accounts, commands, unit_environment
+
+if t.TYPE_CHECKING:
+    from ansible_collections.bulkhead.docker.plugins.module_utils.engine.rootless import Account
 
 
 @dataclasses.dataclass(frozen=True)

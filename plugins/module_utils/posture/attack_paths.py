@@ -333,7 +333,7 @@ def _as_end(entry: tuple[Way, list[Step]]) -> Step:
 
 
 def _finding(rule: Rule, subject: Subject, pieces: t.Sequence[Evidence], reason: str, reach: str, host: str) -> Finding:
-    found = evaluate.finding(rule, subject, Outcome(FAIL, tuple(pieces), reason, reach), host, ())
+    found = evaluate.finding(rule, subject, Outcome(FAIL, tuple(pieces), reason, reach), host, frozenset())
     return found._replace(kind=KIND)
 
 

@@ -24,7 +24,9 @@ _LONGEST = 300
 
 def shown(value: t.Any) -> str:
     """Return a value as a person reads it: lists joined, nothing longer than a line."""
-    if value is True or value is False:
+    if type(value) is str:
+        text = value or "not set"
+    elif value is True or value is False:
         text = "yes" if value else "no"
     elif isinstance(value, (tuple, list, set, frozenset)):
         items = sorted(value) if isinstance(value, (set, frozenset)) else list(value)

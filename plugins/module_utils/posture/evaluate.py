@@ -7,6 +7,7 @@ PRIVATE to the collection: no stability is promised to other users.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import typing as t
 
@@ -75,7 +76,11 @@ def contexts(subject: Subject, context: t.Collection[str] = ()) -> frozenset[str
     return frozenset(found)
 
 
-def finding(rule: Rule, subject: Subject, outcome: Outcome, host: str, context: t.Collection[str]) -> Finding:
+# There are few different ones, and a judgement for each rule and each subject.
+_severity = functools.lru_cache(maxsize=4096)(severity.derive)
+
+
+def finding(rule: Rule, subject: Subject, outcome: Outcome, host: str, context: frozenset[str]) -> Finding:
     """Return a judgement in the form of the reports."""
     file, line = subject.file, subject.line
     for item in outcome.evidence:
@@ -86,7 +91,7 @@ def finding(rule: Rule, subject: Subject, outcome: Outcome, host: str, context: 
     return Finding(
         rule.id,
         rule.title,
-        severity.derive(outcome.attacker or rule.attacker, outcome.reach or rule.reach, rule.tempered_by, context),
+        _severity(outcome.attacker or rule.attacker, outcome.reach or rule.reach, rule.tempered_by, context),
         outcome.status,
         host,
         subject.name,

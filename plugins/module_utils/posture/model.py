@@ -50,6 +50,10 @@ class Fact(t.NamedTuple):
     file: str = ""
     line: int = 0
 
+    def having(self, value: t.Any) -> Fact:
+        """Return the fact with another value: what _replace does, at a fraction of its price."""
+        return Fact(value, self.source, self.file, self.line)
+
 
 class Unknown(t.NamedTuple):
     """A fact that could not be read, with the reason in words that end a sentence without a full stop.

@@ -16,7 +16,6 @@ from __future__ import annotations
 import collections.abc
 import functools
 import re
-import sys
 import typing as t
 
 Json = dict[str, t.Any]
@@ -362,25 +361,31 @@ _DROPPED = frozenset(
 _ARGUMENTS = frozenset("Args Cmd Command Entrypoint OnBuild Shell".split())
 # The engine writes the same long lists into nearly every container.
 _REPEATED = frozenset(("MaskedPaths", "ReadonlyPaths"))
+# What is more than a text with a name, an object or a list of them.
+_SPECIAL = frozenset(("Env", "Labels", "EngineLabels", "Test", "SecurityOpt", *_ARGUMENTS, *_REPEATED))
+# The same keys come with every container, each time as other strings; what ansible-core puts around sys.intern takes longer.
+_keys: dict[str, str] = {}
 
 
 def _redacted(value: t.Any, keep_labels: t.Container[str], depth: int, name: str = "") -> t.Any:
-    if value is None or value is True or value is False or isinstance(value, int):
-        return value
     if isinstance(value, str):
         # A place or a network is called by a name that says nothing about secrets.
-        return SECRET if named_secret(name) and not _harmless(value) else scrubbed(value) if len(value) > 7 else value
+        return SECRET if name and named_secret(name) and not _harmless(value) else scrubbed(value) if len(value) > 7 else value
+    if value is None or isinstance(value, int):
+        return value
     if depth > _DEEPEST:
         return WITHHELD
     if isinstance(value, collections.abc.Mapping):
         found: Json = {}
-        for key, item in value.items():
-            # The same keys come with every container, each time as other strings.
-            key = sys.intern(str(key))
+        for given, item in value.items():
+            key = _keys.get(given) or _keys.setdefault(str(given), str(given))
             if key in _DROPPED and not isinstance(item, (bool, int)):
                 continue
             # Most settings of a container are empty, and what is empty opens nothing.
-            found[key] = _item(key, item, keep_labels, depth) if item or key == "Test" else item
+            if item or key == "Test":
+                found[key] = _item(key, item, keep_labels, depth) if key in _SPECIAL else _redacted(item, keep_labels, depth + 1, key)
+            else:
+                found[key] = item
         return found
     if isinstance(value, (list, tuple)):
         return [_redacted(item, keep_labels, depth + 1) for item in value]
@@ -388,6 +393,8 @@ def _redacted(value: t.Any, keep_labels: t.Container[str], depth: int, name: str
 
 
 def _item(key: str, item: t.Any, keep_labels: t.Container[str], depth: int) -> t.Any:
+    if key not in _SPECIAL:
+        return _redacted(item, keep_labels, depth + 1, key)
     if key == "Env":
         return environment(item) if isinstance(item, (list, tuple)) else None
     if key in ("Labels", "EngineLabels"):

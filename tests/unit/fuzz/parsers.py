@@ -504,6 +504,7 @@ PARSERS = (
     Parser("host/disks _signatures", said(lambda: disks._signatures("/dev/x")), (*_JSON, '{"signatures":[{"type":', "}]}"), (commands.CommandError,)),
     Parser("host/disks _content", said(lambda: disks._content("/dev/x", "xfs")), _ROWS),
     Parser("host/docker_api Questions.get", _question("get"), _JSON, (docker_api.ApiError,)),
+    Parser("host/docker_api _parsed", lambda text: docker_api._parsed(text.encode("utf-8", "surrogateescape")), _JSON, (docker_api.ApiError,)),
     Parser("host/docker_api Questions.stream", _question("stream"), (*_JSON, "\x1e"), (docker_api.ApiError,)),
     Parser("host/docker_api _said", lambda text: docker_api._said(text.encode("utf-8", "surrogateescape")), (*_JSON, '{"message":')),
     Parser(

@@ -10,7 +10,7 @@ import random
 
 import daemon_samples
 import pytest
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_changes, daemon_keys, versions
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine import daemon_json, daemon_keys, versions
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_config import Context
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_keys import KEYS
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine.daemon_state import Files
@@ -56,7 +56,7 @@ class ModelHost(FakeHost):
             if name == "features":
                 # The daemon looks at most switches when it starts; the model does not follow each.
                 continue
-            if not (value in ({}, []) and not default) and not daemon_changes.same(value, default):
+            if not (value in ({}, []) and not default) and not daemon_json.same(value, default):
                 held[name] = value
         return held
 
@@ -100,7 +100,7 @@ def assert_kept(before, config, plan, wanted, left):
         assert held == value
     for path in plan.merged.foreign:
         key, _dot, member = path.partition(".")
-        assert daemon_changes.same(config[key][member] if member else config[key], before[key][member] if member else before[key])
+        assert daemon_json.same(config[key][member] if member else config[key], before[key][member] if member else before[key])
     assert set(config) <= set(before) | set(wanted) | set(left)
 
 

@@ -41,7 +41,7 @@ class Network(Part):
             mode = self._joined(mode, root)
         ports = self._ports(names)
         if isinstance(mode, Fact) and mode.value == "host" and self._node.get("ports") is not None:
-            ports = mode._replace(value=())
+            ports = mode.having(())
         return {"network_mode": mode, "networks": networks, "macvlan_parents": parents, "ports": ports}
 
     def _own(self, names: list[tuple[str, Node, Node | None]]) -> tuple[Known, Known, Known]:
@@ -51,7 +51,7 @@ class Network(Part):
             return mode, mode, self._absent((), "has its own network_mode")
         if mode.value:
             shared = mode.value in ("host", "none") or ":" in mode.value
-            return mode, mode._replace(value=() if shared else (mode.value,)), mode._replace(value=())
+            return mode, mode.having(() if shared else (mode.value,)), mode.having(())
         networks, parents, taken = self._on_networks(names)
         return taken or mode, networks, parents
 

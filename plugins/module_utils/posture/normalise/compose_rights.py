@@ -13,6 +13,7 @@ import fnmatch
 import posixpath
 import typing as t
 
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_openers import OPENERS
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose.canonical import normal
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.compose.tree import (
     ComposeError,
@@ -117,7 +118,7 @@ class Rights(Part):
     def _uid(self, user: str, fact: Fact) -> Known:
         number = uid_of(user)
         if number is not None:
-            return fact._replace(value=number)
+            return fact.having(number)
         return Unknown(f"the user {user.partition(':')[0]!r} is looked up in the image, which was not looked at; write a number", fact.source)
 
     def _mapped(self) -> Known:
@@ -140,7 +141,7 @@ class Rights(Part):
         apparmor = self._apparmor(privileged)
         mode: Known = apparmor
         if isinstance(apparmor, Fact) and apparmor.value == "docker-default":
-            mode = apparmor._replace(value="enforce")
+            mode = apparmor.having("enforce")
         elif isinstance(apparmor, Fact) and apparmor.value != "unconfined":
             mode = Unknown(f"in which mode the profile {apparmor.value!r} is loaded is known on the host only", apparmor.source)
         return {
@@ -166,7 +167,7 @@ class Rights(Part):
             paths = self._absent((), "leaves the paths of /proc and /sys as the engine has them")
         blind = unknown or (privileged if isinstance(privileged, Unknown) and not bare else None)
         facts["unmasked_paths"] = blind or paths
-        facts["writable_paths"] = blind or paths._replace(value=READ_ONLY if bare else ())
+        facts["writable_paths"] = blind or paths.having(READ_ONLY if bare else ())
         option, unknown = self._option("writable-cgroups")
         if whole and isinstance(privileged, Fact):
             facts["writable_cgroups"] = privileged
@@ -184,7 +185,7 @@ class Rights(Part):
     def _bounding(self, privileged: Known, added: Known, dropped: Known) -> Known:
         """Return what remains of the default set."""
         if isinstance(privileged, Fact) and privileged.value:
-            return privileged._replace(value=bounding_set((), (), True))
+            return privileged.having(bounding_set((), (), True))
         unknown = next((fact for fact in (privileged, added, dropped) if isinstance(fact, Unknown)), None)
         if unknown is not None:
             return unknown._replace(partly=self._held_anyway(added, dropped))
@@ -201,8 +202,8 @@ class Rights(Part):
             return None
         if isinstance(dropped, Unknown):
             # What is added by its name is held even after ALL is dropped.
-            return add._replace(value=frozenset(name for name in add.value if name != "ALL"))
-        return add._replace(value=_with_lines(bounding_set(add.value, dropped.value, False), add.value))
+            return add.having(frozenset(name for name in add.value if name != "ALL"))
+        return add.having(_with_lines(bounding_set(add.value, dropped.value, False), add.value))
 
     def _seccomp(self, privileged: Known) -> tuple[Known, Known]:
         option, unknown = self._option("seccomp")
@@ -215,7 +216,7 @@ class Rights(Part):
         if isinstance(privileged, Unknown):
             return privileged, privileged
         if privileged.value:
-            return privileged._replace(value="unconfined"), privileged._replace(value=_opens("unconfined"))
+            return privileged.having("unconfined"), privileged.having(_opens("unconfined"))
         default = self._daemon.get("seccomp-profile") or "builtin"
         if default in ("builtin", "unconfined"):
             why = "sets no seccomp profile, and the daemon's is its own" if default == "builtin" else "sets no seccomp profile, and the daemon has none"
@@ -247,7 +248,7 @@ class Rights(Part):
         if isinstance(privileged, Unknown):
             return privileged
         if privileged.value:
-            return privileged._replace(value="unconfined")
+            return privileged.having("unconfined")
         return self._absent("docker-default", "sets no AppArmor profile, so it gets the engine's where the host has AppArmor")
 
     def _selinux(self) -> Known:
@@ -306,4 +307,4 @@ def _with_lines(held: t.Iterable[str], added: t.Sequence[str]) -> frozenset[str]
 
 
 def _opens(profile: str) -> tuple[str, ...]:
-    return tuple(sorted(seccomp.OPENERS)) if profile == "unconfined" else ()
+    return tuple(sorted(OPENERS)) if profile == "unconfined" else ()

@@ -87,7 +87,7 @@ class Storage(Part):
             targets.update(mount.target for mount in fresh)
             unknown = unknown or (others if isinstance(others, Unknown) else None)
         place = known if known is not None and known.line and known.value else self._here((), "volumes_from", node)
-        fact = place._replace(value=tuple(found))
+        fact = place.having(tuple(found))
         return unknown._replace(partly=fact) if unknown is not None else fact
 
     def _of_another(self, item: Node, depth: int) -> Known:
@@ -241,8 +241,8 @@ def _only(fact: Known, wanted: t.Callable[[t.Any], bool]) -> Known:
     """Return the items of a list that are wanted."""
     if isinstance(fact, Unknown):
         part = fact.partly
-        return fact._replace(partly=part._replace(value=tuple(filter(wanted, part.value))) if part is not None else None)
-    return fact._replace(value=tuple(filter(wanted, fact.value)))
+        return fact._replace(partly=part.having(tuple(filter(wanted, part.value))) if part is not None else None)
+    return fact.having(tuple(filter(wanted, fact.value)))
 
 
 def _taken_from(text: str) -> str:

@@ -64,6 +64,9 @@ def subject(look: ContainerLook, engine: EngineFacts, names: t.Mapping[str, str]
     return _Container(look, engine, names or {}).subject()
 
 
+_METHODS = tuple((name, f"_{name}") for name in vocabulary.WORKLOAD)
+
+
 class _Container(Network, Storage, Running):
     """One container; every method of the classes gives the fact of its name."""
 
@@ -72,7 +75,7 @@ class _Container(Network, Storage, Running):
         if self.look.error:
             facts: dict[str, Found] = {name: Unknown(self.look.error, self.where) for name in vocabulary.WORKLOAD}
         else:
-            facts = {name: getattr(self, f"_{name}")() for name in vocabulary.WORKLOAD}
+            facts = {name: getattr(self, method)() for name, method in _METHODS}
         return Subject(model.CONTAINER, _name(self.answer), facts, self._identity())
 
     def _identity(self) -> dict[str, t.Any]:

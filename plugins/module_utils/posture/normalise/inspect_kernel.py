@@ -112,7 +112,7 @@ class Kernel(Rights):
             return declared
         mode = declared.value
         if mode.startswith("container:"):
-            return declared._replace(value=f"container:{self._called(mode.partition(':')[2])}")
+            return declared.having(f"container:{self._called(mode.partition(':')[2])}")
         return declared
 
     def _pid_mode(self) -> Found:
@@ -133,7 +133,7 @@ class Kernel(Rights):
             return found
         if self.engine.cgroup_version is None:
             return Unknown("the daemon's default is not known", found.source)
-        return found._replace(value="host" if self.engine.cgroup_version == 1 else "private")
+        return found.having("host" if self.engine.cgroup_version == 1 else "private")
 
     def _network_mode(self) -> Found:
         return self._mode("NetworkMode", "net")

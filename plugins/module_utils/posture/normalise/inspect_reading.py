@@ -10,6 +10,7 @@ out when they are empty.
 
 from __future__ import annotations
 
+import collections.abc
 import re
 import typing as t
 
@@ -36,10 +37,11 @@ class Reading:
         self.look = look
         self.engine = engine
         self.names = names
-        answer = look.inspect if isinstance(look.inspect, t.Mapping) else {}
+        answer = look.inspect if isinstance(look.inspect, collections.abc.Mapping) else {}
         self.answer = answer
         self.host = mapping(answer.get("HostConfig"))
         self.config = mapping(answer.get("Config"))
+        self._parts = {"HostConfig": self.host, "Config": self.config, "": answer}
         self.identifier = text(answer.get("Id"))
         self.where = f"GET /containers/{self.identifier[:12]}/json"
         state = mapping(answer.get("State"))
@@ -75,7 +77,7 @@ class Reading:
             kinds: types that the API has for it.
             omitted: whether the API leaves it out when it is empty.
         """
-        holder = {"HostConfig": self.host, "Config": self.config, "": self.answer}[part]
+        holder = self._parts[part]
         source = self._pointer(part, key)
         if key not in holder:
             if omitted and _ALWAYS_GIVEN[part] in holder:
@@ -94,8 +96,8 @@ class Reading:
             return found
         known = tuple(item for item in found.value if isinstance(item, str))
         if len(known) == len(found.value):
-            return found._replace(value=known)
-        return Unknown(f"{key} in the engine's answer holds what is no text", found.source, found._replace(value=known))
+            return found.having(known)
+        return Unknown(f"{key} in the engine's answer holds what is no text", found.source, found.having(known))
 
     def _security_options(self) -> dict[str, list[str]] | Unknown:
         """Return the security options by name, as the engine reads them; for flags without a value it is ``true``."""
@@ -135,8 +137,8 @@ class Reading:
 def mapped(found: Found, change: t.Callable[[t.Any], t.Any]) -> Found:
     """Return a fact with another value, also where only a part of it is known."""
     if isinstance(found, Fact):
-        return found._replace(value=change(found.value))
-    return found if found.partly is None else found._replace(partly=found.partly._replace(value=change(found.partly.value)))
+        return found.having(change(found.value))
+    return found if found.partly is None else found._replace(partly=found.partly.having(change(found.partly.value)))
 
 
 def value_of(found: Found) -> t.Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_lint import OPENERS
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_openers import OPENERS
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import Fact, Unknown
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import seccomp
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise.capabilities import (
@@ -100,7 +100,7 @@ class Rights(Reading):
         if isinstance(mode, Unknown) or self.engine.userns_remap is None:
             return Unknown(self.unread or "the daemon's id mapping is not known", source)
         if mode.value == "host":
-            return mode._replace(value=False)
+            return mode.having(False)
         if mode.value:
             return Unknown(self.unread or "it does not run", source)
         return Fact(self.engine.userns_remap, "GET /info /SecurityOptions name=userns")
@@ -223,7 +223,7 @@ class Rights(Reading):
             return name, name
         if profile == "docker-default":
             # The engine loads it in this mode whenever it is missing.
-            return name, name._replace(value="enforce")
+            return name, name.having("enforce")
         mode = (self.engine.apparmor_modes or {}).get(profile)
         if mode is None:
             return name, Unknown("the mode of its AppArmor profile is not known, as it does not run", source)

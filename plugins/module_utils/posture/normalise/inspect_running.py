@@ -104,13 +104,13 @@ class Running(Reading):
             return found
         test = found.value.get("Test") if found.value else None
         if not test:
-            return found._replace(value="none")
+            return found.having("none")
         if not isinstance(test, (list, tuple)):
             return Unknown("the healthcheck in the engine's answer is of a kind that it should not be", found.source)
         if test[0] == "NONE":
-            return found._replace(value="disabled")
+            return found.having("disabled")
         image = mapping(mapping(self.engine.images.get(text(self.answer.get("Image")))).get("Config"))
-        return found._replace(value="image" if mapping(image.get("Healthcheck")).get("Test") == test else "defined")
+        return found.having("image" if mapping(image.get("Healthcheck")).get("Test") == test else "defined")
 
     def _ulimits(self) -> Found:
         listed = self._get("HostConfig", "Ulimits", (list, tuple), ())

@@ -9,6 +9,7 @@ Source: moby daemon/create_unix.go and api/types/container (MountPoint, DeviceMa
 
 from __future__ import annotations
 
+import collections.abc
 import posixpath
 import typing as t
 
@@ -44,7 +45,7 @@ class Storage(Reading):
         return Unknown("Mounts in the engine's answer holds what is no mount", source, known) if broken else known
 
     def _mount(self, entry: t.Any) -> Mount | None:
-        if not isinstance(entry, t.Mapping) or not isinstance(entry.get("Destination"), str):
+        if not isinstance(entry, collections.abc.Mapping) or not isinstance(entry.get("Destination"), str):
             return None
         kind = text(entry.get("Type")) or ("volume" if entry.get("Name") else "bind")
         target = entry["Destination"]
@@ -86,9 +87,9 @@ class Storage(Reading):
         known = tuple(
             Device(entry["PathOnHost"], text(entry.get("PathInContainer")), text(entry.get("CgroupPermissions")) or "rwm")
             for entry in listed.value
-            if isinstance(entry, t.Mapping) and isinstance(entry.get("PathOnHost"), str)
+            if isinstance(entry, collections.abc.Mapping) and isinstance(entry.get("PathOnHost"), str)
         )
-        fact = listed._replace(value=known)
+        fact = listed.having(known)
         return fact if len(known) == len(listed.value) else Unknown("Devices in the engine's answer holds what is no device", listed.source, fact)
 
     def _device_cgroup_rules(self) -> Found:
@@ -98,7 +99,7 @@ class Storage(Reading):
         listed = self._get("HostConfig", "DeviceRequests", (list, tuple), ())
         if isinstance(listed, Unknown):
             return listed
-        return listed._replace(value=tuple(_request(entry) for entry in listed.value))
+        return listed.having(tuple(_request(entry) for entry in listed.value))
 
     def _group_add(self) -> Found:
         return self._texts("HostConfig", "GroupAdd")
@@ -112,17 +113,17 @@ class Storage(Reading):
         owners = self.engine.api_groups
         if owners is None:
             return Unknown("which groups own sockets of the API was not looked at", groups.source)
-        return groups._replace(value=tuple(group for group in groups.value if group in owners))
+        return groups.having(tuple(group for group in groups.value if group in owners))
 
     def _use_api_socket(self) -> Found:
         # The client turns --use-api-socket into a mount that stands in no list of binds.
         listed = self._get("HostConfig", "Mounts", (list, tuple), (), omitted=True)
         if isinstance(listed, Unknown):
             return listed
-        targets = [text(entry.get("Target")) for entry in listed.value if isinstance(entry, t.Mapping)]
+        targets = [text(entry.get("Target")) for entry in listed.value if isinstance(entry, collections.abc.Mapping)]
         if len(targets) != len(listed.value):
             return Unknown("Mounts in the engine's answer holds what is no mount", listed.source)
-        return listed._replace(value=any(posixpath.normpath(target) in ("/var/run/docker.sock", "/run/docker.sock") for target in targets if target))
+        return listed.having(any(posixpath.normpath(target) in ("/var/run/docker.sock", "/run/docker.sock") for target in targets if target))
 
 
 def _request(entry: t.Any) -> str:

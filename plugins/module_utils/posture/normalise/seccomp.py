@@ -13,12 +13,11 @@ import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import (
     seccomp_builtin,
-    seccomp_lint,
     seccomp_model,
     versions,
 )
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_openers import OPENERS
 
-OPENERS = seccomp_lint.OPENERS
 # A profile that opens what the engine's opens too is no worse; which release's hardly matters for these calls.
 _LETS_THROUGH = seccomp_model.OPEN_ACTIONS
 
@@ -28,7 +27,7 @@ class Unreadable(Exception):
 
 
 def opened(profile: t.Any) -> tuple[str, ...]:
-    """Return the dangerous system calls (seccomp_lint.OPENERS) that a profile lets through to all, sorted.
+    """Return the dangerous system calls (seccomp_openers.OPENERS) that a profile lets through to all, sorted.
 
     Rules that count only for some architectures or kernels count here: which of them hold is not known before it runs.
 

@@ -16,6 +16,7 @@ import binascii
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import log_budget, versions
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_openers import OPENERS
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import model, secrets, vocabulary
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import Fact, Subject, Unknown
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import inspect, seccomp, values
@@ -97,7 +98,7 @@ class _Service:
         found = self._read(path, (list, tuple), ())
         if isinstance(found, Unknown):
             return found
-        known = found._replace(value=texts(found.value))
+        known = found.having(texts(found.value))
         return known if len(known.value) == len(found.value) else Unknown(f"{path} of the service holds what is no text", found.source, known)
 
     def _never(self, value: t.Any) -> Fact:
@@ -194,7 +195,7 @@ class _Service:
         if isinstance(mode, Unknown):
             return mode, mode
         if mode.value == "unconfined":
-            return mode, Fact(tuple(sorted(seccomp.OPENERS)), mode.source)
+            return mode, Fact(tuple(sorted(OPENERS)), mode.source)
         if mode.value == "custom":
             return mode, self._opened()
         if mode.value not in ("", "default"):
@@ -203,7 +204,7 @@ class _Service:
         source = "GET /info /SecurityOptions name=seccomp, of this node"
         kind: Found = Fact(self.about.seccomp, source) if self.about.seccomp else Unknown("the daemon's profile is not known", source)
         if self.about.seccomp == "unconfined":
-            return kind, Fact(tuple(sorted(seccomp.OPENERS)), source)
+            return kind, Fact(tuple(sorted(OPENERS)), source)
         opens: Found = Unknown(self.about.seccomp_reason, source) if self.about.seccomp_opens is None else Fact(self.about.seccomp_opens, source)
         return kind, opens
 
@@ -256,7 +257,7 @@ class _Service:
         names: Found = targets
         if isinstance(targets, Fact) and isinstance(old, Fact):
             found = [text(entry.get("Target")) for entry in rows([*targets.value, *old.value])]
-            names = targets._replace(value=tuple(dict.fromkeys(self.networks.get(target, target) for target in found)))
+            names = targets.having(tuple(dict.fromkeys(self.networks.get(target, target) for target in found)))
             unresolved = [target for target in found if target not in self.networks and target not in self.networks.values()]
             if unresolved and self.networks_error:
                 names = Unknown(f"its networks could not be listed: {self.networks_error}", "GET /networks")
@@ -295,7 +296,7 @@ class _Service:
             published = published or chosen.get((protocol, target))
             # Both modes listen on every address of the node.
             found.append(Port("", published if isinstance(published, int) else 0, target, protocol))
-        return listed._replace(value=tuple(found))
+        return listed.having(tuple(found))
 
     def _storage(self) -> dict[str, Found]:
         groups = self._texts("Groups")
@@ -305,7 +306,7 @@ class _Service:
             sockets = (
                 Unknown("which groups own sockets of the API was not looked at", groups.source)
                 if known is None
-                else groups._replace(value=tuple(group for group in groups.value if group in known))
+                else groups.having(tuple(group for group in groups.value if group in known))
             )
         return {
             "mounts": self._mounts(),
@@ -324,7 +325,7 @@ class _Service:
                 target = text(mapping(entry.get("File")).get("Name"))
                 if target and part == "Configs":
                     found.append(Mount("tmpfs", "", target if target.startswith("/") else f"/{target}", True))
-        known = listed._replace(value=tuple(found))
+        known = listed.having(tuple(found))
         broken = len(rows(listed.value)) < len(listed.value)
         return Unknown("Mounts of the service holds what is no mount", listed.source, known) if broken else known
 
@@ -361,13 +362,13 @@ class _Service:
             return test
         words = texts(test.value)
         if words[:1] == ("NONE",):
-            return test._replace(value="disabled")
+            return test.having("disabled")
         if words:
-            return test._replace(value="defined")
+            return test.having("defined")
         if not self.image_answer:
             return Unknown("the service sets no healthcheck, and this node has no such image that was looked at", test.source)
         inherited = texts(mapping(self.image_answer.get("Healthcheck")).get("Test"))
-        return test._replace(value="image" if inherited and inherited[:1] != ("NONE",) else "none")
+        return test.having("image" if inherited and inherited[:1] != ("NONE",) else "none")
 
     def _logs(self) -> tuple[Found, Found]:
         given = self.task.get("LogDriver") if self.task.get("LogDriver") is not None else self.defaults.get("LogDriver")

@@ -17,7 +17,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.posture import mod
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import Fact, Subject, Unknown
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import daemon as of_daemon
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import image as of_image
-from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import inspect, service_spec
+from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import inspect
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import network as of_network
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import swarm as of_swarm
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise.values import (
@@ -67,7 +67,7 @@ def subjects(
     used = _used_images(engine)
     now = of_image.seconds(engine.info.get("SystemTime"))
     names = inspect.names_by_id(engine)
-    services = service_spec.subjects(engine, about)
+    services = _services(engine, about)
     found = [
         host,
         _daemon(of_daemon.facts(engine, daemon, policy, about, used), host_facts),
@@ -83,6 +83,15 @@ def subjects(
     else:
         found.append(of_swarm.subject(engine, daemon, policy, services, now))
     return found, _context(about)
+
+
+def _services(engine: EngineLook, about: inspect.EngineFacts) -> list[Subject]:
+    if not engine.services:
+        return []
+    # Few hosts are managers of a swarm, and Python compiles at each run what is sent to a host.
+    from ansible_collections.bulkhead.docker.plugins.module_utils.posture.normalise import service_spec
+
+    return service_spec.subjects(engine, about)
 
 
 def _daemon(facts: dict[str, Found], host_facts: t.Mapping[str, Found]) -> Subject:
@@ -172,7 +181,7 @@ def _open_data(directories: Found | None) -> Found:
     known = {path: facts for path, facts in mapping(directories.value).items() if isinstance(facts, FileFacts) and facts.kind == "directory"}
     if len(known) < len(directories.value):
         return Unknown("the directories of the engine's data could not all be looked at", directories.source)
-    return directories._replace(value=tuple(path for path, facts in known.items() if facts.mode & 0o007))
+    return directories.having(tuple(path for path, facts in known.items() if facts.mode & 0o007))
 
 
 def _host(engine: EngineLook, daemon: DaemonLook, policy: Policy) -> dict[str, Found]:

@@ -7,6 +7,7 @@ PRIVATE to the collection: no stability is promised to other users.
 
 from __future__ import annotations
 
+import collections.abc
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.model import Fact, Unknown
@@ -17,12 +18,12 @@ T = t.TypeVar("T")
 
 def mapping(value: t.Any) -> t.Mapping[str, t.Any]:
     """Return a value where it is an object, else an empty one."""
-    return value if isinstance(value, t.Mapping) else {}
+    return value if isinstance(value, collections.abc.Mapping) else {}
 
 
 def rows(value: t.Any) -> list[t.Mapping[str, t.Any]]:
     """Return the objects of a list; nothing where the value is none."""
-    return [item for item in value if isinstance(item, t.Mapping)] if isinstance(value, (list, tuple)) else []
+    return [item for item in value if isinstance(item, collections.abc.Mapping)] if isinstance(value, (list, tuple)) else []
 
 
 def texts(value: t.Any) -> tuple[str, ...]:
@@ -52,7 +53,7 @@ def read(answer: t.Mapping[str, t.Any], path: str, source: str, kind: type | tup
     where = f"{source} /{path}"
     value: t.Any = answer
     for name in path.split("/"):
-        value = value.get(name) if isinstance(value, t.Mapping) else None
+        value = value.get(name) if isinstance(value, collections.abc.Mapping) else None
     if value is None:
         return Unknown("the engine does not say it", where) if empty is None else Fact(empty, where)
     kinds = kind if isinstance(kind, tuple) else (kind,)
@@ -63,7 +64,7 @@ def read(answer: t.Mapping[str, t.Any], path: str, source: str, kind: type | tup
 
 def changed(found: Found, change: t.Callable[[t.Any], t.Any]) -> Found:
     """Return a fact with another value; what is unknown stays so."""
-    return found._replace(value=change(found.value)) if isinstance(found, Fact) else found
+    return found.having(change(found.value)) if isinstance(found, Fact) else found
 
 
 def is_text_of_true(value: t.Any) -> bool | None:

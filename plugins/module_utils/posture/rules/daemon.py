@@ -10,7 +10,7 @@ What is asked here for the default of a setting is asked again of each container
 from __future__ import annotations
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.engine import versions
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_lint import OPENERS
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_openers import OPENERS
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture import severity
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.addresses import is_loopback, is_wildcard
 from ansible_collections.bulkhead.docker.plugins.module_utils.posture.checks import (

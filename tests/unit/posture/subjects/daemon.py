@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_lint import OPENERS
+from ansible_collections.bulkhead.docker.plugins.module_utils.engine.seccomp_openers import OPENERS
 
 _HTTP = "[DEPRECATION NOTICE]: API is accessible on http://0.0.0.0:2375 without encryption.\n         Access to the remote API is equivalent to root"
 _HTTPS = "[DEPRECATION NOTICE]: API is accessible on https://0.0.0.0:2376 without TLS client verification."
