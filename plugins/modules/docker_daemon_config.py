@@ -22,6 +22,8 @@ description:
   - What was set is remembered in C(/var/lib/bulkhead/daemon.json), together with the last configuration that worked.
   - A daemon that runs with other arguments than its unit says is restarted too, and so is one that was started with something that
     M(bulkhead.docker.docker_manifest_restore) has put right since. What somebody gave it by SIGHUP alone is taken back by SIGHUP.
+  - Whoever may write to the socket of the API is root, so sockets that systemd holds for the daemon get back the mode and the owner
+    that C(docker.socket) gives them, where somebody has changed them. Who shall have other rights says so in C(docker.socket).
 author:
   - The Bulkhead authors (@bulkhead)
 extends_documentation_fragment:
@@ -231,6 +233,13 @@ seccomp_changes:
       type: list
       elements: str
       sample: [socket (only argument 0 is not 40)]
+sockets:
+  description:
+    - The sockets of docker.socket whose mode or owner somebody had changed, with what they had and what they are given back.
+  returned: success
+  type: list
+  elements: str
+  sample: ["/run/docker.sock: mode 0666, owner root:users -> mode 0660, owner root:docker"]
 action:
   description:
     - What was done to the daemon, V(none), V(start), V(reload), V(restart) or V(deferred).
@@ -431,6 +440,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     quiet_module,
     seccomp_plan,
     security_modules,
+    socket_access,
     user_daemon,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
@@ -504,6 +514,10 @@ def main():
     try:
         plan, outcome = _converge(host, request)
         calls = seccomp_plan.changes(host, plan)
+        # The sockets of a user's daemon lie where nobody else gets to.
+        astray = [] if params["rootless_user"] else socket_access.astray()
+        if not module.check_mode:
+            socket_access.mend(astray)
     except (daemon_plan.DaemonError, data_move.MoveError) as error:
         module.fail_json(msg=str(error))
     except (commands.CommandError, files.FileError) as error:
@@ -513,11 +527,17 @@ def main():
     diff = daemon_transaction.differences(plan, host.config_file) if plan.changes or plan.interrupts or plan.outdated else {}
     if diff and str(calls):
         diff["prepared"] += f"system calls: {calls}\n"
+    for socket in astray:
+        done = "would get" if module.check_mode else "got"
+        module.warn(f"{socket.path} had {socket.found}, so others than docker.socket names could be root on this host; it {done} its own again.")
+    if astray:
+        diff = {**diff, "prepared": diff.get("prepared", "") + "".join(f"{socket}\n" for socket in astray)}
     module.exit_json(
-        changed=outcome.changed,
+        changed=outcome.changed or bool(astray),
         changes=[change.as_dict() for change in plan.changes],
         seccomp_changes=calls.as_dict(),
         diff=diff,
+        sockets=[str(socket) for socket in astray],
         action=outcome.action,
         pending_restart=outcome.pending_restart,
         pending_keys=outcome.pending,

@@ -46,6 +46,9 @@ class MountPoints:
         Raises:
             files.FileError, commands.CommandError: something could not be done; the message says what.
         """
+        cut = mounts.cut_fstab_lines([(target.source, target.mount_point, target.fstype, target.options) for target in targets if target.source])
+        if cut:
+            self._do(f"take half lines of ours out of /etc/fstab ({'; '.join(cut)})", lambda: mounts.drop_fstab_lines(cut))
         for path, gid in roots:
             if not any(target.mount_point == path for target in targets):
                 self._directory(path, ROOT_MODE, gid)

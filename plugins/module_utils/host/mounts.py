@@ -81,9 +81,37 @@ def write_fstab_line(source: str, path: str, fstype: str, options: t.Sequence[st
 
     Nothing here needs an escape: sources and paths are plain (storage/layout.py, PLAIN_PATH).
     """
-    line = f"{source} {path} {fstype} {','.join(options)} 0 {'0' if fstype == 'xfs' else '2'}"
     others = _fstab_without(path)
-    _replace_fstab([*others, line])
+    _replace_fstab([*others, fstab_line(source, path, fstype, options)])
+
+
+def fstab_line(source: str, path: str, fstype: str, options: t.Sequence[str]) -> str:
+    """Return the line of /etc/fstab that mounts a source on a path."""
+    return f"{source} {path} {fstype} {','.join(options)} 0 {'0' if fstype == 'xfs' else '2'}"
+
+
+def cut_fstab_lines(entries: t.Sequence[tuple[str, str, str, t.Sequence[str]]]) -> list[str]:
+    """Return what a write that was cut off has left of lines: the beginnings of some that mount nothing, or it in another way.
+
+    systemd takes the first of two lines for a mount point, so half a line goes before the whole one.
+
+    Args:
+        entries: source, path, type and options of each line that there should be.
+    """
+    cut = []
+    for line in text_lines.lines_of(files.read_text(FSTAB) or ""):
+        fields = text_lines.fields_of(line)
+        # With options it is a line of its own, which whoever writes the whole one replaces.
+        if 0 < len(fields) < 4 and any(
+            fstab_line(*entry).startswith(line) and not (len(fields) == 3 and fields[2] == entry[2] and list(entry[3]) == ["defaults"]) for entry in entries
+        ):
+            cut.append(line)
+    return cut
+
+
+def drop_fstab_lines(lines: t.Container[str]) -> None:
+    """Take lines out of /etc/fstab."""
+    _replace_fstab([line for line in text_lines.lines_of(files.read_text(FSTAB) or "") if line not in lines])
 
 
 def drop_fstab_line(path: str) -> None:

@@ -71,6 +71,18 @@ def test_a_second_pass_does_nothing(host):
     assert host.converge().done == []
 
 
+@pytest.mark.parametrize("predict", [True, False])
+def test_half_a_line_of_fstab_goes(host, monkeypatch, tmp_path, predict):
+    table = tmp_path / "fstab"
+    whole = f"UUID=aaaa {host.place} xfs  0 0\n"
+    table.write_text(f"UUID=aa\n{whole}", encoding="utf-8")
+    monkeypatch.setattr(mounts, "FSTAB", str(table))
+    host.converge()
+    table.write_text(f"UUID=aa\n{whole}", encoding="utf-8")
+    assert host.converge(predict=predict).done == ["take half lines of ours out of /etc/fstab (UUID=aa)"]
+    assert table.read_text(encoding="utf-8") == (f"UUID=aa\n{whole}" if predict else whole)
+
+
 def test_a_prediction_says_the_same_and_touches_nothing(host, tools):
     assert words(host.converge(predict=True)) == ["make", "make", "protect", "mount"]
     assert not os.path.exists(host.root)

@@ -99,6 +99,38 @@ def test_a_line_whose_mount_point_ends_in_a_slash_is_of_the_same_place(tree, mon
     assert [line.source for line in mounts.fstab()] == ["/dev/sda1", "UUID=cccc"]
 
 
+OURS = ("UUID=cccc", "/var/lib/docker/volumes", "xfs", ("noatime", "nodev"))
+WHOLE = "UUID=cccc /var/lib/docker/volumes xfs noatime,nodev 0 0"
+
+
+@pytest.mark.parametrize("length", range(1, WHOLE.index("noatime")))
+def test_half_a_line_of_ours_goes_wherever_it_was_cut(tree, monkeypatch, length):
+    other = "UUID=aaaa / ext4 rw 0 1"
+    tree.write("/etc/fstab", f"{other}\n# UUID=cccc\n{WHOLE[:length]}\n{WHOLE}\n")
+    monkeypatch.setattr(mounts, "FSTAB", tree.path("/etc/fstab"))
+    cut = mounts.cut_fstab_lines([OURS])
+    mounts.drop_fstab_lines(cut)
+    with open(mounts.FSTAB, encoding="utf-8") as handle:
+        assert handle.read() == f"{other}\n# UUID=cccc\n{WHOLE}\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [WHOLE, f"{' '.join(OURS[:3])} noatime", "UUID=bbbb /var", "UUID=cccc /srv", "# UUID=cccc /var/lib", "", "UUID=cccc  /var/lib/docker/volumes"],
+)
+def test_lines_of_others_and_whole_ones_are_no_half_lines(tree, monkeypatch, line):
+    tree.write("/etc/fstab", f"{line}\n")
+    monkeypatch.setattr(mounts, "FSTAB", tree.path("/etc/fstab"))
+    assert mounts.cut_fstab_lines([OURS]) == []
+
+
+def test_a_line_without_options_that_says_the_same_stays(tree, monkeypatch):
+    tree.write("/etc/fstab", "UUID=cccc /var/lib/docker/volumes xfs\n")
+    monkeypatch.setattr(mounts, "FSTAB", tree.path("/etc/fstab"))
+    assert mounts.cut_fstab_lines([(*OURS[:3], ("defaults",))]) == []
+    assert mounts.cut_fstab_lines([OURS]) == ["UUID=cccc /var/lib/docker/volumes xfs"]
+
+
 def test_a_missing_fstab_is_empty(tree, monkeypatch):
     monkeypatch.setattr(mounts, "FSTAB", tree.path("/etc/fstab"))
     assert mounts.fstab() == []

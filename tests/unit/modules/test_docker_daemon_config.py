@@ -17,6 +17,7 @@ from ansible_collections.bulkhead.docker.plugins.module_utils.host import (
     daemon_transaction,
     files,
     seccomp_plan,
+    socket_access,
 )
 from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Unit
 from ansible_collections.bulkhead.docker.plugins.modules import docker_daemon_config
@@ -47,6 +48,7 @@ def call(monkeypatch):
             docker_daemon_config.main()
         return ended[0]
 
+    monkeypatch.setattr(socket_access, "astray", list)
     return invoke
 
 
@@ -102,6 +104,24 @@ def test_results(call, monkeypatch):
     assert (result["managed_keys"], result["foreign_keys"], result["recreate"]) == (["icc"], ["mtu"], [])
     assert (result["engine_version"], result["effective_root"]) == ("28.5.2+dfsg3", "/var/lib/docker")
     assert "icc: (absent) -> false [restart] [taken over]" in result["diff"]["prepared"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_socket_that_somebody_opened_is_closed_again_and_told(call, monkeypatch, check):
+    mended = []
+    monkeypatch.setattr(daemon_transaction, "converge", lambda _host, _request: (plan(), daemon_transaction.Outcome(False, "none", False)))
+    open_one = socket_access.Astray("/run/docker.sock", 0o660, (0, 0), "mode 0666, owner root:users")
+    monkeypatch.setattr(socket_access, "astray", lambda: [open_one])
+    monkeypatch.setattr(socket_access, "mend", mended.extend)
+    warned = []
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _module, text, **_more: warned.append(text))
+    result = call(settings={}, check=check)
+    said = "/run/docker.sock: mode 0666, owner root:users -> mode 0660, owner root:root"
+    assert (result["changed"], result["action"], result["sockets"], result["diff"]) == (True, "none", [said], {"prepared": f"{said}\n"})
+    assert mended == ([] if check else [open_one])
+    assert len(warned) == 1
+    assert "could be root" in warned[0]
+    assert call(settings={}, rootless_user="root")["failed"]
 
 
 @pytest.mark.parametrize(
