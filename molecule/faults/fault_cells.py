@@ -529,7 +529,7 @@ FAULTS: dict[str, Fault] = {
     ),
     # Packages
     "package manager locked": Fault(
-        {FIRST: Ends(REFUSED, "lock"), MEND: Ends(REFUSED, "lock", inject="dpkg --force-depends --force-hold --remove runc\n" + DPKG_LOCK)},
+        {FIRST: Ends(REFUSED, "lock"), MEND: Ends(REFUSED, "lock", "dpkg --force-depends --force-hold --remove runc\n" + DPKG_LOCK, NO_DPKG_LOCK)},
         DPKG_LOCK,
         NO_DPKG_LOCK,
     ),
