@@ -515,9 +515,7 @@ def main():
         plan, outcome = _converge(host, request)
         calls = seccomp_plan.changes(host, plan)
         # The sockets of a user's daemon lie where nobody else gets to.
-        astray = [] if params["rootless_user"] else socket_access.astray()
-        if not module.check_mode:
-            socket_access.mend(astray)
+        astray = [] if params["rootless_user"] else socket_access.astray(host)
     except (daemon_plan.DaemonError, data_move.MoveError) as error:
         module.fail_json(msg=str(error))
     except (commands.CommandError, files.FileError) as error:
@@ -527,31 +525,37 @@ def main():
     diff = daemon_transaction.differences(plan, host.config_file) if plan.changes or plan.interrupts or plan.outdated else {}
     if diff and str(calls):
         diff["prepared"] += f"system calls: {calls}\n"
+    if astray:
+        diff = {**diff, "prepared": diff.get("prepared", "") + "".join(f"{socket}\n" for socket in astray)}
+    results = {
+        "changed": outcome.changed or bool(astray),
+        "changes": [change.as_dict() for change in plan.changes],
+        "seccomp_changes": calls.as_dict(),
+        "diff": diff,
+        "sockets": [str(socket) for socket in astray],
+        "action": outcome.action,
+        "pending_restart": outcome.pending_restart,
+        "pending_keys": outcome.pending,
+        "interrupts": [entry.as_dict() for entry in outcome.interrupts],
+        "managed_keys": list(plan.merged.managed),
+        "foreign_keys": list(plan.merged.foreign),
+        "adopted": list(plan.merged.adopted),
+        "reset_keys": sorted(plan.merged.reset),
+        "recreate": outcome.recreate,
+        "unapplied_keys": outcome.unapplied,
+        **plan.logs.as_returns(),
+        "engine_version": plan.reported_version,
+        "effective_root": plan.root,
+    }
+    try:
+        if not module.check_mode:
+            socket_access.mend(astray)
+    except files.FileError as error:
+        module.fail_json(msg=f"{error}.", **results)
     for socket in astray:
         done = "would get" if module.check_mode else "got"
         module.warn(f"{socket.path} had {socket.found}, so others than docker.socket names could be root on this host; it {done} its own again.")
-    if astray:
-        diff = {**diff, "prepared": diff.get("prepared", "") + "".join(f"{socket}\n" for socket in astray)}
-    module.exit_json(
-        changed=outcome.changed or bool(astray),
-        changes=[change.as_dict() for change in plan.changes],
-        seccomp_changes=calls.as_dict(),
-        diff=diff,
-        sockets=[str(socket) for socket in astray],
-        action=outcome.action,
-        pending_restart=outcome.pending_restart,
-        pending_keys=outcome.pending,
-        interrupts=[entry.as_dict() for entry in outcome.interrupts],
-        managed_keys=list(plan.merged.managed),
-        foreign_keys=list(plan.merged.foreign),
-        adopted=list(plan.merged.adopted),
-        reset_keys=sorted(plan.merged.reset),
-        recreate=outcome.recreate,
-        unapplied_keys=outcome.unapplied,
-        **plan.logs.as_returns(),
-        engine_version=plan.reported_version,
-        effective_root=plan.root,
-    )
+    module.exit_json(**results)
 
 
 if __name__ == "__main__":

@@ -376,16 +376,18 @@ class Daemon:
 
     # Listening -----------------------------------------------------------------------------------------------------
 
-    def address(self) -> str:
-        """Return where the daemon listens."""
+    def listeners(self) -> list[str]:
+        """Return the addresses that the daemon is told to listen on, by its flags and its file."""
         try:
             config = daemon_json.parse(self.read_files().config or "")
         except daemon_json.DaemonJsonError:
             config = {}
         hosts = config.get("hosts")
-        listeners = [*self.unit().flags.get("host", []), *(hosts if isinstance(hosts, list) else [])]
-        sockets = [str(value) for value in listeners if str(value).startswith("unix://")]
-        return sockets[0] if sockets else self.socket
+        return [str(value) for value in (*self.unit().flags.get("host", []), *(hosts if isinstance(hosts, list) else []))]
+
+    def address(self) -> str:
+        """Return where the daemon listens."""
+        return next((value for value in self.listeners() if value.startswith("unix://")), self.socket)
 
     def api(self) -> DockerApi:
         """Return the connection to the daemon."""

@@ -256,7 +256,7 @@ class Questions:
                 for descriptor in ready or [descriptor for descriptor, asked in under_way.items() if asked.until <= moment]:
                     asked = under_way.pop(descriptor)
                     poll.unregister(descriptor)
-                    content = self._receive(asked.connection) if ready else self._late(asked.connection)
+                    content = self._receive(asked) if ready else self._late(asked.connection)
                     self._free.append(asked.connection)
                     ask()
                     yield asked.number, content
@@ -271,18 +271,24 @@ class Questions:
         query = f"?{urllib.parse.urlencode(question.parameters)}" if question.parameters else ""
         place = f"{self._prefix}{urllib.parse.quote(question.path, safe='/:')}{query}"
         try:
-            if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
+            if connection.sock is not None and _has_something(connection.sock):
                 # The engine has nothing to say unasked: it closed the connection. The request makes another one.
                 connection.close()
             http.client.HTTPConnection.request(connection, "GET", place, headers=_HEADERS)
-        except (http.client.HTTPException, OSError) as error:
+        except (http.client.HTTPException, OSError, UnicodeError) as error:
+            # The last is how a name of a host that is none is told (encodings.idna).
             connection.close()
             raise _connection_error(error, self.url) from error
 
-    def _receive(self, connection: t.Any) -> bytes | ApiError:
+    def _receive(self, asked: _Asked) -> bytes | ApiError:
+        connection = asked.connection
         try:
+            # The time for an answer ends at the same moment for those that come in pieces, and for those that wait meanwhile.
+            connection.sock.settimeout(max(asked.until - time.monotonic(), 0.01))
             response = http.client.HTTPConnection.getresponse(connection)
             status, content = response.status, response.read()
+            if connection.sock is not None:
+                connection.sock.settimeout(self._timeout)
         except socket.timeout:
             return self._late(connection)
         except (http.client.HTTPException, OSError) as error:
@@ -314,15 +320,22 @@ def _connection(url: str, timeout: float) -> t.Any:
     from docker.transport import unixconn
 
     try:
-        base = urllib.parse.urlsplit(docker.utils.parse_host(url))
-        if base.scheme == "http+unix":
+        base_url = str(docker.utils.parse_host(url))
+        if base_url.startswith(_OF_UNIX):
             # Its hints have whole seconds only.
-            return unixconn.UnixHTTPConnection(url, base.path, t.cast("int", timeout))
+            return unixconn.UnixHTTPConnection(url, f"/{base_url[len(_OF_UNIX):].lstrip('/')}", t.cast("int", timeout))
+        base = urllib.parse.urlsplit(base_url)
         if base.scheme == "http":
             return http.client.HTTPConnection(base.hostname or "", base.port, timeout=timeout)
-    except (docker.errors.DockerException, ValueError) as error:
+    except (docker.errors.DockerException, http.client.InvalidURL, ValueError) as error:
         raise ApiError(f"{url} is no address of an engine: {_first_line(error)}") from error
     raise ApiError(f"{url} is no address of an engine: it is neither a unix socket nor tcp")
+
+
+def _has_something(connection: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _milliseconds_until(moment: float) -> int:
@@ -346,6 +359,7 @@ def _refusal(status: int, content: bytes) -> ApiError:
 
 
 _HEADERS = {"Host": "docker", "User-Agent": "bulkhead.docker", "Accept": "application/json"}
+_OF_UNIX = "http+unix://"
 _API_VERSION = re.compile(r"1\.[0-9]{1,3}")
 
 
@@ -353,7 +367,7 @@ def _connection_error(error: BaseException, url: str) -> ApiError:
     """Return what kept a connection from being made or used, in words."""
     found: BaseException | None = error
     for _step in range(10):
-        if found is None or (isinstance(found, OSError) and found.errno):
+        if found is None or isinstance(found, socket.timeout) or (isinstance(found, OSError) and found.errno):
             break
         inner = [item for item in (*found.args, getattr(found, "reason", None)) if isinstance(item, BaseException)]
         found = inner[0] if inner else found.__cause__ or found.__context__
@@ -364,7 +378,7 @@ def _connection_error(error: BaseException, url: str) -> ApiError:
         return ApiError(f"no engine answers: there is no socket {url}")
     if number == errno.ECONNREFUSED:
         return ApiError(f"no engine answers on {url}")
-    if isinstance(found, TimeoutError):
+    if isinstance(found, socket.timeout):
         return TimedOut(f"no engine answers in time on {url}")
     return ApiError(f"no engine answers on {url}: {_first_line(found or error)}")
 

@@ -152,9 +152,7 @@ class Engine:
         listed = {str(row.get("Id", "")) for row in rows}
         wanted += sorted(identifier for identifier in used - listed if identifier)
         asked = wanted[:budget]
-        histories = self._answers_about(asked[: max(0, min(_MOST_HISTORIES, budget - len(asked)))], "history")
-        answers = self._answers_about(asked, "json")
-        looked = {identifier: self._image(answers[identifier], histories.get(identifier)) for identifier in asked}
+        looked = self._images(asked, max(0, min(_MOST_HISTORIES, budget - len(asked))))
         if len(wanted) > len(asked):
             self._errors.setdefault("images", f"{len(wanted) - len(asked)} of {len(wanted)} images in use were not asked for, to spare the engine")
         found = []
@@ -163,17 +161,25 @@ class Engine:
             found.append(answer if answer else secrets.image(row, None, self._keep))
         return [*found, *(answer for answer in looked.values() if answer)]
 
-    def _answers_about(self, images: t.Sequence[str], what: str) -> dict[str, t.Any]:
-        return {images[number]: answer for number, answer in self._each(f"/images/{identifier}/{what}" for identifier in images)}
+    def _images(self, identifiers: t.Sequence[str], histories: int) -> dict[str, Json]:
+        """Return images by their ids, so many of them with their history; those that cannot be had are left out."""
+        found: dict[str, Json] = {}
+        for number, answer in self._each(f"/images/{identifier}/json" for identifier in identifiers):
+            if not self._failed(answer):
+                found[identifiers[number]] = secrets.image(answer, None, self._keep)
+        there = [identifier for identifier in identifiers if found.get(identifier)][:histories]
+        for number, rows in self._each(f"/images/{identifier}/history" for identifier in there):
+            if isinstance(rows, Gone):
+                del found[there[number]]
+            elif not self._failed(rows):
+                found[there[number]]["History"] = secrets.history(rows)
+        return {identifier: found[identifier] for identifier in identifiers if identifier in found}
 
-    def _image(self, answer: t.Any, rows: t.Any) -> Json | None:
-        """Return an image, None where an answer about it is missing."""
-        missing = next((one for one in (answer, rows) if isinstance(one, ApiError)), None)
-        if missing is None:
-            return secrets.image(answer, rows, self._keep)
-        if not isinstance(missing, Gone):
-            self._errors.setdefault("images", str(missing))
-        return None
+    def _failed(self, answer: t.Any) -> bool:
+        """Note what kept an image from being looked at; one that is gone is not missed."""
+        if isinstance(answer, ApiError) and not isinstance(answer, Gone):
+            self._errors.setdefault("images", str(answer))
+        return isinstance(answer, ApiError)
 
     # Swarm ---------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,9 @@
 PRIVATE to the collection: no stability is promised to other users.
 
 Whoever may write to such a socket is root on this host. systemd sets its mode and owner once, when it makes it, and a
-restart of docker.service leaves it as it is, so what somebody opened by hand stays open until the next boot.
+restart of docker.service leaves it as it is, so what somebody opened by hand stays open until the next boot. A socket that
+is closed to more than docker.socket closes it is nobody's danger, and one that dockerd made itself is dockerd's. Rights
+that an access list gives are not seen.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ import stat
 import typing as t
 
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import set_aside, systemd
+from ansible_collections.bulkhead.docker.plugins.module_utils.host.daemon import Daemon
 
 UNIT = "docker.socket"
 _PROPERTIES = ("ActiveState", "Listen", "SocketMode", "SocketUser", "SocketGroup")
 
 
 class Astray(t.NamedTuple):
-    """A socket whose mode or owner is not what docker.socket gives it.
+    """A socket that others may use than those whom docker.socket names.
 
     Attributes:
         path: of the socket.
@@ -40,14 +43,13 @@ class Astray(t.NamedTuple):
         return f"{self.path}: {self.found} -> {_words(self.mode, self.owner)}"
 
 
-def astray() -> list[Astray]:
-    """Return the sockets of docker.socket that others may use than those whom it names; none where it is not active."""
+def astray(host: Daemon) -> list[Astray]:
+    """Return the sockets that systemd holds for a daemon and that others may use; none where systemd holds none for it."""
     shown = systemd.properties(UNIT, _PROPERTIES)
-    if shown["ActiveState"] not in systemd.RUNNING:
+    if shown["ActiveState"] not in systemd.RUNNING or not any(address.startswith("fd:") for address in host.listeners()):
         return []
     try:
-        mode = int(shown["SocketMode"], 8)
-        owner = (pwd.getpwnam(shown["SocketUser"] or "root").pw_uid, grp.getgrnam(shown["SocketGroup"] or "root").gr_gid)
+        mode, owner = int(shown["SocketMode"], 8), _owner(shown["SocketUser"], shown["SocketGroup"])
     except (ValueError, KeyError):
         # systemd cannot have made a socket for somebody whom the host does not know.
         return []
@@ -57,10 +59,19 @@ def astray() -> list[Astray]:
             status = os.lstat(path)
         except OSError:
             continue
-        now = (stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid))
-        if stat.S_ISSOCK(status.st_mode) and now != (mode, owner):
-            found.append(Astray(path, mode, owner, _words(*now)))
+        now, (uid, gid) = stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid)
+        opened = now & ~mode or uid not in (0, owner[0]) or (gid not in (0, owner[1]) and now & stat.S_IRWXG)
+        if stat.S_ISSOCK(status.st_mode) and opened:
+            found.append(Astray(path, mode, owner, _words(now, (uid, gid))))
     return found
+
+
+def _owner(user: str, group: str) -> tuple[int, int]:
+    """Return uid and gid as systemd reads them: names or numbers, and a user's own group where no group is named (systemd.socket(5))."""
+    uid = int(user) if user.isdecimal() else pwd.getpwnam(user or "root").pw_uid
+    if not group:
+        return uid, pwd.getpwuid(uid).pw_gid
+    return uid, int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
 
 
 def mend(found: t.Iterable[Astray]) -> None:

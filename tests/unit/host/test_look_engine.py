@@ -11,6 +11,7 @@ import socket
 import stat
 import tempfile
 import threading
+import time
 
 import pytest
 from ansible_collections.bulkhead.docker.plugins.module_utils.host import docker_api
@@ -271,6 +272,19 @@ def test_an_image_that_no_list_has(asked):
     assert sorted(image["Id"] for image in look.images) == [fake_engine.image_id(number) for number in range(3)]
 
 
+def test_images_come_before_their_histories(asked):
+    state = State(6, images=6)
+    state.denied = tuple(f"/images/{fake_engine.image_id(number)}/history" for number in range(6))
+    look, _execs = asked(state)
+    assert all("Config" in image and "History" not in image for image in look.images)
+    assert look.errors == {"images": "denied: authorization denied by plugin opa: no"}
+    order = []
+    real = state.answer
+    state.answer = lambda path: (order.append(path.rpartition("/")[2]) if path.startswith("/images/sha") else None, real(path))[1]
+    asked(state)
+    assert order == ["json"] * 6 + ["history"] * 6
+
+
 def test_an_image_that_cannot_be_asked_for(asked):
     state = State(3, images=3)
     state.denied = (f"/images/{fake_engine.image_id(1)}",)
@@ -408,10 +422,31 @@ def test_refusals(path, status, content, kind, said):
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("address", ["gopher://x", "ssh://root@host", "https://127.0.0.1:2376", "npipe:////./pipe/x"])
+@pytest.mark.parametrize("address", ["gopher://x", "ssh://root@host", "https://127.0.0.1:2376", "npipe:////./pipe/x", "tcp://a b:2375"])
 def test_an_address_that_is_none(address):
     with pytest.raises(ApiError, match="is no address of an engine"):
         Questions(address, 1)
+
+
+@pytest.mark.parametrize("host", ["a..b", ".example.com", "x" * 64 + ".example.com"])
+def test_a_name_of_a_host_that_is_none_is_told(host):
+    with pytest.raises(ApiError):
+        Questions(f"tcp://{host}:1", 1).get("/info")
+
+
+def test_an_address_with_two_slashes(path):
+    with fake_engine.serving(path, State(1)) as url:
+        assert Questions(url.replace("unix:///", "unix://"), 5).get("/info")["Containers"] == 1
+
+
+@pytest.mark.parametrize("error", [socket.timeout("timed out"), TimeoutError()])
+def test_a_connection_that_is_not_made_in_time(path, monkeypatch, error):
+    def connect(_socket, _address):
+        raise error
+
+    monkeypatch.setattr(socket, "socket", type("Late", (socket.socket,), {"connect": connect}))
+    with pytest.raises(TimedOut, match="no engine answers in time on unix://"):
+        Questions(f"unix://{path}", 1).get("/info")
 
 
 def test_the_version_that_the_engine_names_is_spoken(path, monkeypatch):
@@ -471,6 +506,29 @@ def test_answers_that_do_not_come_hold_nobody_up(path):
     assert sorted(number for number, _answer in found) == list(range(12))
     assert {number for number, answer in found[-len(hanging) :]} == set(hanging)
     assert {str(answer) for _number, answer in found[-len(hanging) :]} == {"the engine did not answer within 0.5 seconds"}
+
+
+def test_answers_that_stop_in_the_middle_are_waited_for_together(path, monkeypatch):
+    """Their time ends at the same moment; one after the other it would be as often as there are connections."""
+    real = fake_engine._Handler.do_GET
+
+    def halting(self):
+        if any(fake_engine.container_id(number) in self.path for number in range(4)):
+            self.wfile.write(b"HTTP/1.1 200 .\r\nContent-Length: 5000\r\n\r\n{")
+            time.sleep(5)
+        else:
+            real(self)
+
+    monkeypatch.setattr(fake_engine._Handler, "do_GET", halting)
+    moments = []
+    with fake_engine.serving(path, State(8)) as url:
+        for number, answer in Questions(url, 0.6).each(containers(8)):
+            moments.append((number, answer, time.monotonic()))
+    late = [moment for number, answer, moment in moments if isinstance(answer, TimedOut)]
+    assert len(late) == 4
+    # Apart they would take three times the limit, 1.8 seconds.
+    assert max(late) - min(late) < 1.2
+    assert all(isinstance(answer, dict) for number, answer, _moment in moments if number > 3)
 
 
 def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(path):

@@ -124,10 +124,11 @@ def test_lines_of_others_and_whole_ones_are_no_half_lines(tree, monkeypatch, lin
     assert mounts.cut_fstab_lines([OURS]) == []
 
 
-def test_a_line_without_options_that_says_the_same_stays(tree, monkeypatch):
-    tree.write("/etc/fstab", "UUID=cccc /var/lib/docker/volumes xfs\n")
+def test_what_mounts_the_filesystem_stays_where_no_whole_line_does(tree, monkeypatch):
     monkeypatch.setattr(mounts, "FSTAB", tree.path("/etc/fstab"))
-    assert mounts.cut_fstab_lines([(*OURS[:3], ("defaults",))]) == []
+    tree.write("/etc/fstab", "UUID=cccc /var/lib/docker/volumes xfs\n")
+    assert mounts.cut_fstab_lines([OURS]) == []
+    tree.write("/etc/fstab", f"UUID=cccc /var/lib/docker/volumes xfs\n{WHOLE.replace('volumes', 'volumes/')}\n")
     assert mounts.cut_fstab_lines([OURS]) == ["UUID=cccc /var/lib/docker/volumes xfs"]
 
 

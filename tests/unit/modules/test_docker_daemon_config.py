@@ -48,7 +48,7 @@ def call(monkeypatch):
             docker_daemon_config.main()
         return ended[0]
 
-    monkeypatch.setattr(socket_access, "astray", list)
+    monkeypatch.setattr(socket_access, "astray", lambda _host: [])
     return invoke
 
 
@@ -111,7 +111,7 @@ def test_a_socket_that_somebody_opened_is_closed_again_and_told(call, monkeypatc
     mended = []
     monkeypatch.setattr(daemon_transaction, "converge", lambda _host, _request: (plan(), daemon_transaction.Outcome(False, "none", False)))
     open_one = socket_access.Astray("/run/docker.sock", 0o660, (0, 0), "mode 0666, owner root:users")
-    monkeypatch.setattr(socket_access, "astray", lambda: [open_one])
+    monkeypatch.setattr(socket_access, "astray", lambda _host: [open_one])
     monkeypatch.setattr(socket_access, "mend", mended.extend)
     warned = []
     monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _module, text, **_more: warned.append(text))
@@ -121,7 +121,18 @@ def test_a_socket_that_somebody_opened_is_closed_again_and_told(call, monkeypatc
     assert mended == ([] if check else [open_one])
     assert len(warned) == 1
     assert "could be root" in warned[0]
-    assert call(settings={}, rootless_user="root")["failed"]
+
+
+def test_a_socket_that_cannot_be_closed_fails_with_all_that_was_done(call, monkeypatch):
+    def mend(_found):
+        raise files.FileError("/run/docker.sock was replaced while it was looked at; run again")
+
+    monkeypatch.setattr(daemon_transaction, "converge", lambda _host, _request: (plan(), daemon_transaction.Outcome(True, "restart", False)))
+    monkeypatch.setattr(socket_access, "astray", lambda _host: [socket_access.Astray("/run/docker.sock", 0o660, (0, 0), "mode 0666, owner root:root")])
+    monkeypatch.setattr(socket_access, "mend", mend)
+    result = call(settings={})
+    assert (result["failed"], result["changed"], result["action"]) == (True, True, "restart")
+    assert result["msg"] == "/run/docker.sock was replaced while it was looked at; run again."
 
 
 @pytest.mark.parametrize(
