@@ -294,6 +294,16 @@ def _mount_point_problems(
             )
         ]
     problems = []
+    line = _fstab_line(mount_point, host)
+    # Where nothing could be planned on a disk, that may be another one than before.
+    if line is not None and not (source.exists if source is not None else line.source in _filesystems(host)):
+        problems.append(
+            Problem(
+                "/etc/fstab",
+                f"already mounts {line.source} on {mount_point}, but that filesystem is not there and a new one would take its place; "
+                "attach the disk, or remove the line if its data is given up",
+            )
+        )
     if source is not None:
         for mount in host.mounts:
             if _is_mount_of(mount, source):
@@ -307,7 +317,6 @@ def _mount_point_problems(
                 )
                 break
         device = host.devices.get(entry.device)
-        line = _fstab_line(mount_point, host)
         if entry.backend == "existing" and device is not None and not problems:
             adopted = line is not None and line.source == f"UUID={source.uuid}"
             if device.used_by:
@@ -323,14 +332,6 @@ def _mount_point_problems(
         if line is not None and source.exists and line.source not in (f"UUID={source.uuid}", source.device):
             problems.append(
                 Problem("/etc/fstab", f"already mounts {line.source} on {mount_point}; remove that line, or describe that filesystem with the backend existing")
-            )
-        if line is not None and not source.exists:
-            problems.append(
-                Problem(
-                    "/etc/fstab",
-                    f"already mounts {line.source} on {mount_point}, but that filesystem is not there and a new one would take its place; "
-                    "attach the disk, or remove the line if its data is given up",
-                )
             )
         for other in host.fstab:
             if source.exists and other.source in (f"UUID={source.uuid}", source.device) and other.target != mount_point:
@@ -353,6 +354,15 @@ def _mount_point_problems(
             )
         )
     return problems
+
+
+def _filesystems(host: HostStorage) -> set[str]:
+    """Return the filesystems that were seen, as fstab names them."""
+    devices = [device for device in host.devices.values() if device is not None]
+    partitions = [partition for device in devices for partition in device.partitions]
+    volumes = [volume for group in host.volume_groups.values() for volume in group.volumes]
+    seen = (*devices, *partitions, *volumes, *host.images.values())
+    return {f"UUID={one.uuid}" for one in seen} | {one.path for one in seen}
 
 
 def _fstab_line(mount_point: str, host: HostStorage) -> FstabLine | None:

@@ -309,6 +309,12 @@ def test_a_foreign_line_in_fstab_is_refused():
     assert any("/etc/fstab" in text and "/dev/sdz1" in text for text in refusals(compute(BOTH, host)))
 
 
+def test_another_disk_that_is_too_small_is_known_for_another_one():
+    found = refusals(compute(BOTH, host_with(dataclasses.replace(BLANK, size=200 * MIB), fstab=IN_FSTAB)))
+    assert any("is too small" in text for text in found)
+    assert len([text for text in found if "attach the disk" in text]) == len(IN_FSTAB)
+
+
 def test_a_lost_disk_is_not_replaced_by_an_empty_one_in_silence():
     found = refusals(compute(BOTH, host_with(fstab=IN_FSTAB)))
     assert all("attach the disk" in text for text in found)
