@@ -361,8 +361,8 @@ def _filesystems(host: HostStorage) -> set[str]:
     devices = [device for device in host.devices.values() if device is not None]
     partitions = [partition for device in devices for partition in device.partitions]
     volumes = [volume for group in host.volume_groups.values() for volume in group.volumes]
-    seen = (*devices, *partitions, *volumes, *host.images.values())
-    return {f"UUID={one.uuid}" for one in seen} | {one.path for one in seen}
+    seen = [(one.uuid, one.path) for ones in (devices, partitions, volumes, host.images.values()) for one in ones]
+    return {name for uuid, path in seen for name in (f"UUID={uuid}", path)}
 
 
 def _fstab_line(mount_point: str, host: HostStorage) -> FstabLine | None:
