@@ -285,6 +285,15 @@ def test_images_come_before_their_histories(asked):
     assert order == ["json"] * 6 + ["history"] * 6
 
 
+def test_an_image_that_vanishes_before_its_history_is_only_what_the_list_says(asked):
+    state = State(3, images=3)
+    real = state.answer
+    state.answer = lambda path: (404, b"") if path == f"/images/{fake_engine.image_id(1)}/history" else real(path)
+    look, _execs = asked(state)
+    assert look.errors == {}
+    assert [("Config" in image, "History" in image) for image in look.images] == [(True, True), (False, False), (True, True)]
+
+
 def test_an_image_that_cannot_be_asked_for(asked):
     state = State(3, images=3)
     state.denied = (f"/images/{fake_engine.image_id(1)}",)
