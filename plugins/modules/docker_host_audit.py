@@ -267,6 +267,8 @@ def main():
         found = audit.run(request)
     except SdkMissing as error:
         module.fail_json(msg=f"{error}.")
+    # Nor does it at the end of Python, which looks once more whatever was said.
+    gc.freeze()
     if found["engine"].get("error"):
         module.warn(f"The engine was not looked at: {found['engine']['error']}.")
     if found["stopped"]:
