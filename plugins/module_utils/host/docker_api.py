@@ -219,7 +219,7 @@ class Questions:
     def _answer(self, path: str, parameters: t.Mapping[str, t.Any]) -> bytes:
         ((_number, content),) = self._exchange([Question(path, parameters)], lambda: None)
         if isinstance(content, ApiError):
-            raise content
+            raise content  # pylint: disable=raising-non-exception
         return content
 
     def _exchange(self, questions: t.Sequence[Question], may_ask: t.Callable[[], None]) -> t.Iterator[tuple[int, bytes | ApiError]]:

@@ -24,8 +24,8 @@ _LONGEST = 300
 
 def shown(value: t.Any) -> str:
     """Return a value as a person reads it: lists joined, nothing longer than a line."""
-    if type(value) is str:
-        text = value or "not set"
+    if isinstance(value, str):
+        text = str(value) or "not set"
     elif value is True or value is False:
         text = "yes" if value else "no"
     elif isinstance(value, (tuple, list, set, frozenset)):
