@@ -46,7 +46,9 @@ class MountPoints:
         Raises:
             files.FileError, commands.CommandError: something could not be done; the message says what.
         """
-        cut = mounts.cut_fstab_lines([(target.source, target.mount_point, target.fstype, target.options) for target in targets if target.source])
+        named = [target for target in targets if target.source]
+        coming = [(target.source, target.mount_point) for target in named if self._predict and not target.in_fstab]
+        cut = mounts.cut_fstab_lines([(target.source, target.mount_point, target.fstype, target.options) for target in named], coming)
         if cut:
             self._do(f"take half lines of ours out of /etc/fstab ({'; '.join(cut)})", lambda: mounts.drop_fstab_lines(cut))
         for path, gid in roots:

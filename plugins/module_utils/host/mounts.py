@@ -90,16 +90,17 @@ def fstab_line(source: str, path: str, fstype: str, options: t.Sequence[str]) ->
     return f"{source} {path} {fstype} {','.join(options)} 0 {'0' if fstype == 'xfs' else '2'}"
 
 
-def cut_fstab_lines(entries: t.Sequence[tuple[str, str, str, t.Sequence[str]]]) -> list[str]:
+def cut_fstab_lines(entries: t.Sequence[tuple[str, str, str, t.Sequence[str]]], coming: t.Collection[tuple[str, str]] = ()) -> list[str]:
     """Return what a write that was cut off has left of lines, each of which stands there whole besides.
 
     systemd takes the first of two lines for a mount point, so half a line goes before the whole one.
 
     Args:
         entries: source, path, type and options of each line that there should be.
+        coming: source and path of those that are written first when this is no prediction.
     """
     present = [(line, text_lines.fields_of(line)) for line in text_lines.lines_of(files.read_text(FSTAB) or "")]
-    whole = {(unescaped(fields[0]), _place(fields[1])) for _line, fields in present if len(fields) >= 4}
+    whole = {*coming, *((unescaped(fields[0]), _place(fields[1])) for _line, fields in present if len(fields) >= 4)}
     ours = [fstab_line(*entry) for entry in entries if entry[:2] in whole]
     # With options it is a line of its own, which whoever writes the whole one replaces.
     return [line for line, fields in present if 0 < len(fields) < 4 and any(text.startswith(line) for text in ours)]

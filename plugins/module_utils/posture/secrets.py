@@ -382,10 +382,7 @@ def _redacted(value: t.Any, keep_labels: t.Container[str], depth: int, name: str
             if key in _DROPPED and not isinstance(item, (bool, int)):
                 continue
             # Most settings of a container are empty, and what is empty opens nothing.
-            if item or key == "Test":
-                found[key] = _item(key, item, keep_labels, depth) if key in _SPECIAL else _redacted(item, keep_labels, depth + 1, key)
-            else:
-                found[key] = item
+            found[key] = _item(key, item, keep_labels, depth) if item or key == "Test" else item
         return found
     if isinstance(value, (list, tuple)):
         return [_redacted(item, keep_labels, depth + 1) for item in value]

@@ -83,6 +83,16 @@ def test_half_a_line_of_fstab_goes(host, monkeypatch, tmp_path, predict):
     assert table.read_text(encoding="utf-8") == (f"UUID=aa\n{whole}" if predict else whole)
 
 
+@pytest.mark.parametrize("predict", [True, False])
+def test_half_a_line_goes_after_the_whole_one_was_written_which_is_predicted(host, monkeypatch, tmp_path, predict):
+    table = tmp_path / "fstab"
+    monkeypatch.setattr(mounts, "FSTAB", str(table))
+    host.converge()
+    table.write_text("UUID=aa\n", encoding="utf-8")
+    assert host.converge(predict=predict).done == (["take half lines of ours out of /etc/fstab (UUID=aa)"] if predict else [])
+    assert table.read_text(encoding="utf-8") == "UUID=aa\n"
+
+
 def test_a_prediction_says_the_same_and_touches_nothing(host, tools):
     assert words(host.converge(predict=True)) == ["make", "make", "protect", "mount"]
     assert not os.path.exists(host.root)
